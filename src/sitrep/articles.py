@@ -1,0 +1,115 @@
+"""`Span` and `Article`: what every other room passes around.
+
+Offsets are half-open and count Unicode code points of `Article.text` exactly as it came: `text[span.start:span.end]`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from sitrep.errors import InputError
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Span:
+    """A labelled mention: code points `start` (inclusive) to `end` (exclusive); `score` in [0, 1] where a model gave one."""
+
+    start: int
+    end: int
+    label: str
+    score: float | None = field(default=None, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where an article was read: `line` is the 1-based line of the file at which its text (or its row) begins."""
+
+    path: str
+    line: int = 1
+
+    def __str__(self) -> str:
+        return f"{self.path}:{self.line}"
+
+
+@dataclass(frozen=True)
+class Article:
+    """One article: its text, its mentions and its class labels, annotated or predicted.
+
+    labels: field -> class labels, such as {"topics": ("bombing",), "region": ("east-africa",)}
+    scores: field -> label -> probability, on predicted articles
+    extra:  every other field of the input, kept as it is
+
+    Raises:
+        InputError: if a span is empty or reaches outside the text.
+    """
+
+    id: str
+    text: str
+    spans: tuple[Span, ...] = ()
+    labels: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    scores: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    extra: Mapping[str, Any] = field(default_factory=dict)
+    source: Source | None = field(default=None, compare=False)
+
+    def __post_init__(self) -> None:
+        for span in self.spans:
+            if not 0 <= span.start < span.end <= len(self.text):
+                raise InputError(
+                    f"{self.where()}: span {span.label} [{span.start}, {span.end}) is empty or outside the text of "
+                    f"{len(self.text)} characters; offsets are half-open code points (not bytes, not UTF-16 units)"
+                )
+
+    def surface(self, span: Span) -> str:
+        """Return the text that `span` covers."""
+        return self.text[span.start : span.end]
+
+    def where(self, span: Span | None = None) -> str:
+        """Return `file:line: article 'id'`, to open an error message with; the line is the span's where that is known."""
+        if self.source is None:
+            return f"article {self.id!r}"
+        line = self.source.line
+        if span is not None and not self.source.path.endswith(".jsonl"):  # a JSONL article has one line, whatever its text
+            line += self.text.count("\n", 0, span.start)
+        return f"{self.source.path}:{line}: article {self.id!r}"
+
+    def classes(self, field_name: str) -> tuple[str, ...] | None:
+        """Return the class labels of `field_name`, found in `labels` or at top level, or None if the article has no such field.
+
+        A string counts as a list of one; an empty string, as spreadsheets write it, as an empty list.
+        """
+        if field_name in self.labels:
+            return tuple(self.labels[field_name])
+        value = self.extra.get(field_name)
+        if value is None:
+            return None
+        if isinstance(value, (list, tuple)):
+            return tuple(str(item) for item in value)
+        return (str(value),) if str(value) else ()
+
+    def with_classes(
+        self, field_name: str, values: Iterable[str], scores: Mapping[str, float] | None = None
+    ) -> Article:
+        """Return a copy whose `field_name` holds `values` (and their scores), wherever the field stood before."""
+        return replace(
+            self,
+            labels={**self.labels, field_name: tuple(values)},
+            scores={**self.scores, field_name: dict(scores)} if scores is not None else self.scores,
+            extra={key: value for key, value in self.extra.items() if key != field_name},
+        )
+
+    def bare(self) -> Article:
+        """Return a copy without mentions, class labels and scores: what a model may see."""
+        return replace(self, spans=(), labels={}, scores={})
+
+
+def fingerprint(articles: Iterable[Article]) -> str:
+    """Return the SHA-256 (hex) of ids, texts, spans and class labels of `articles`, whatever their order."""
+    rows = sorted(
+        json.dumps([a.id, a.text, sorted([s.start, s.end, s.label] for s in a.spans), sorted(a.labels.items())], ensure_ascii=False)
+        for a in articles
+    )
+    return hashlib.sha256("\n".join(rows).encode("utf-8", "surrogatepass")).hexdigest()

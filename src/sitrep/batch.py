@@ -1,0 +1,165 @@
+"""Prediction of many articles into one file: as a stream, resumable, every input accounted for.
+
+While it grows the output is called `<output>.partial`, with `<output>.partial.json` to say what makes it. The same command
+goes on behind its last whole line.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from itertools import islice
+from pathlib import Path
+from typing import Any, Protocol
+
+from filelock import FileLock, Timeout
+
+from sitrep.articles import Article
+from sitrep.errors import InputError
+from sitrep.formats import jsonl
+from sitrep.formats.files import Reject, RowError, refuse
+from sitrep.runs import read_json, write_json
+
+CHUNK = 64  # articles read by all models before the next are touched
+DECIMALS = 4
+
+
+class Reader(Protocol):
+    """A trained model that reads articles in order."""
+
+    def read(self, articles: Iterable[Article]) -> Iterator[Article]:
+        """Yield each article with what the model finds."""
+        ...
+
+
+@dataclass
+class Summary:
+    """What became of every input row."""
+
+    n_articles: int = 0
+    n_resumed: int = 0
+    n_rejected: int = 0
+    n_duplicate_ids: int = 0
+    n_mentions: int = 0
+
+
+def apply_readers(readers: Sequence[tuple[str | None, Reader]], articles: Iterable[Article]) -> Iterator[Article]:
+    """Yield each article as all `readers` see it; each is (class field or None for mentions, reader).
+
+    What no reader predicts stays as it came. Scores are rounded to 4 places.
+    """
+    stream = iter(articles)
+    while chunk := list(islice(stream, CHUNK)):
+        merged = chunk
+        for field, reader in readers:
+            predictions = list(reader.read(chunk))
+            merged = [_merge(article, pred, field) for article, pred in zip(merged, predictions, strict=True)]
+        yield from merged
+
+
+def _merge(article: Article, pred: Article, field: str | None) -> Article:
+    if field is None:
+        spans = (replace(span, score=span.score if span.score is None else round(span.score, DECIMALS)) for span in pred.spans)
+        return replace(article, spans=tuple(spans))
+    scores = {label: round(score, DECIMALS) for label, score in pred.scores.get(field, {}).items()}
+    return article.with_classes(field, pred.labels[field], scores)
+
+
+def predict_to_file(
+    read_input: Callable[[Reject], Iterator[Article]],
+    apply: Callable[[Iterable[Article]], Iterator[Article]],
+    output: Path,
+    made_by: dict[str, Any],
+    *,
+    overwrite: bool,
+    strict: bool,
+) -> Summary:
+    """Write the articles of `read_input` to `output` as `apply` predicts them.
+
+    Args:
+        read_input: called with the function that takes what cannot be read.
+        made_by: what determines the output; an unfinished output that was made by something else is refused.
+        overwrite: start anew instead of refusing a finished output or going on with an unfinished one.
+        strict: stop at the first row that cannot be read instead of writing it to `<output>.rejected.jsonl`.
+
+    Raises:
+        InputError: if the output exists, belongs to another job, cannot be written, or is being written by another process.
+    """
+    partial, manifest, rejected = (output.with_name(output.name + ending) for ending in (".partial", ".partial.json", ".rejected.jsonl"))
+    with _claim(output):
+        summary = Summary(n_resumed=_prepare(output, partial, manifest, made_by, overwrite))
+        rejected_partial = rejected.with_name(rejected.name + ".partial")
+        with rejected_partial.open("w", encoding="utf-8") as rejects, partial.open("a", encoding="utf-8", newline="\n") as lines:
+
+            def reject(error: RowError) -> None:
+                summary.n_rejected += 1
+                row = {"file": error.source.path, "line": error.source.line, "reason": error.reason}
+                rejects.write(json.dumps(row, ensure_ascii=False) + "\n")
+
+            articles = _count_ids(read_input(refuse if strict else reject), summary)
+            for article in apply(islice(articles, summary.n_resumed, None)):
+                lines.write(jsonl.format_row(article) + "\n")
+                summary.n_mentions += len(article.spans)
+        os.replace(partial, output)
+        manifest.unlink()
+        if summary.n_rejected:
+            os.replace(rejected_partial, rejected)
+        else:
+            rejected_partial.unlink()
+            rejected.unlink(missing_ok=True)  # of an earlier output that was overwritten
+    return summary
+
+
+def _count_ids(articles: Iterable[Article], summary: Summary) -> Iterator[Article]:
+    seen: set[int] = set()  # hashes: ids may be long and many
+    for article in articles:
+        summary.n_articles += 1
+        summary.n_duplicate_ids += hash(article.id) in seen
+        seen.add(hash(article.id))
+        yield article
+
+
+def _prepare(output: Path, partial: Path, manifest: Path, made_by: dict[str, Any], overwrite: bool) -> int:
+    """Make ready to append to `partial`; return how many whole lines it already holds."""
+    if overwrite:
+        partial.unlink(missing_ok=True)
+    elif output.exists():
+        raise InputError(f"output={output} exists and is finished; choose another name, or overwrite=true to start anew")
+    elif partial.exists() and manifest.exists():
+        if read_json(manifest) != made_by:
+            raise InputError(
+                f"{partial}: the unfinished output of another job ({manifest} says which); "
+                "finish that with its own command, or overwrite=true to start anew"
+            )
+        return _whole_lines(partial)
+    write_json(manifest, made_by)
+    partial.write_bytes(b"")
+    return 0
+
+
+def _whole_lines(path: Path) -> int:
+    """Cut what follows the last newline off a file, as a killed process leaves it, and return the number of lines."""
+    n_lines = n_bytes = 0
+    with path.open("rb") as lines:
+        for line in lines:
+            if line.endswith(b"\n"):
+                n_lines, n_bytes = n_lines + 1, n_bytes + len(line)
+    os.truncate(path, n_bytes)
+    return n_lines
+
+
+@contextmanager
+def _claim(output: Path) -> Iterator[None]:
+    lock = output.with_name(f".{output.name}.lock")
+    try:
+        output.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(lock, timeout=0):
+            yield
+    except Timeout as error:
+        raise InputError(f"output={output}: another process is writing it; wait until it has ended") from error
+    except OSError as error:
+        raise InputError(f"output={output}: cannot be written: {error.strerror}; what was predicted so far is kept") from error
+    lock.unlink(missing_ok=True)

@@ -1,0 +1,146 @@
+r"""Annotated Markdown, our own labelling format: YAML front matter, then the text with mentions marked as `[surface](LABEL)`.
+
+A literal `[`, `]` or backslash is escaped with a backslash. Marks are flat. The text is the body without leading and
+trailing newlines, marks and escapes removed. See data/GUIDELINES.md.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import yaml
+
+from sitrep.articles import Article, Source, Span
+from sitrep.errors import InputError
+from sitrep.formats.files import Context, RowError, read_text
+
+FRONT_MATTER = re.compile(r"---[ \t]*\r?\n(?P<yaml>.*?)^---[ \t]*(?:\r?\n|\Z)", re.DOTALL | re.MULTILINE)
+SPECIAL = re.compile(r"[\[\]\\]")
+LABEL = re.compile(r"\(([^()\s]+)\)")
+
+
+def is_annotated(text: str) -> bool:
+    """Say whether a Markdown text opens with front matter that holds `id`, and so is annotated."""
+    match = FRONT_MATTER.match(text)
+    return bool(match and re.search(r"^id[ \t]*:", match["yaml"], re.MULTILINE))
+
+
+def read(path: Path, context: Context) -> Iterator[Article]:
+    """Yield the one article of an annotated Markdown file."""
+    raw = read_text(path)
+    match = FRONT_MATTER.match(raw)
+    if not match:
+        raise RowError(Source(str(path)), "no front matter; an annotated article opens with '---', 'id: ...', '---'")
+    fields = _parse_front_matter(match["yaml"], path)
+    body = raw[match.end() :]
+    line = raw.count("\n", 0, match.end() + len(body) - len(body.lstrip("\r\n"))) + 1
+    source = Source(str(path), line)
+    text, spans = parse_marks(body.strip("\r\n"), source)
+    article_id, labels = fields.pop("id"), fields.pop("labels", {})
+    yield Article(id=article_id, text=text, spans=spans, labels=labels, extra=fields, source=source)
+
+
+def _parse_front_matter(text: str, path: Path) -> dict:
+    """Return the fields of the front matter; every scalar stays the string that was written (`007`, `2021-03-04`)."""
+    source = Source(str(path))
+    try:
+        fields = yaml.load(text, Loader=yaml.BaseLoader)
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        line = mark.line + 2 if mark else 1
+        raise RowError(Source(str(path), line), f"bad front matter: {getattr(error, 'problem', error)}") from error
+    if not isinstance(fields, dict):
+        raise RowError(source, "bad front matter: expected 'key: value' lines")
+    if not isinstance(fields.get("id"), str) or not fields["id"].strip():
+        raise RowError(source, "bad front matter: no 'id:', which every annotated article needs")
+    labels = fields.get("labels", {})
+    if not isinstance(labels, dict) or not all(isinstance(values, list) for values in labels.values()):
+        raise RowError(source, "bad front matter: 'labels' must map each field to a list of labels")
+    fields["labels"] = {name: tuple(values) for name, values in labels.items()}
+    return fields
+
+
+def parse_marks(body: str, source: Source) -> tuple[str, tuple[Span, ...]]:
+    """Return the text of `body` without marks and escapes, and the marks as spans.
+
+    Raises:
+        RowError: for an unclosed, nested, empty or unlabelled mark, or an unescaped bracket or backslash.
+    """
+    parts: list[str] = []
+    spans: list[Span] = []
+    length = position = 0
+    opened: tuple[int, int] | None = None  # where the open mark starts: in the text, in the body
+
+    def fail(at: int, reason: str) -> RowError:
+        return RowError(Source(source.path, source.line + body.count("\n", 0, at)), f"{reason}: {body[at : at + 40]!r}")
+
+    for match in SPECIAL.finditer(body):
+        at = match.start()
+        if at < position:  # the character behind a backslash, already taken
+            continue
+        parts.append(body[position:at])
+        length += at - position
+        position = at + 1
+        if match[0] == "\\":
+            if body[position : position + 1] not in ("[", "]", "\\") or position == len(body):
+                raise fail(at, r"a literal backslash is written \\ (only \[ \] \\ are escapes)")
+            parts.append(body[position])
+            length += 1
+            position += 1
+        elif match[0] == "[":
+            if opened:
+                raise fail(at, "nested or unclosed mark: '[' inside a mark opened before; marks are flat, a literal bracket is \\[")
+            opened = (length, at)
+        else:
+            label = LABEL.match(body, position)
+            if not opened:
+                raise fail(at, "']' without an open mark; a literal bracket is written \\]")
+            if not label:
+                raise fail(opened[1], "mark without a label; write [surface](LABEL), or \\[ \\] for literal brackets")
+            if opened[0] == length:
+                raise fail(opened[1], "empty mark")
+            spans.append(Span(opened[0], length, label[1]))
+            position, opened = label.end(), None
+    if opened:
+        raise fail(opened[1], "unclosed mark; write [surface](LABEL), or \\[ for a literal bracket")
+    parts.append(body[position:])
+    return "".join(parts), tuple(spans)
+
+
+def write(articles: Iterable[Article], folder: Path) -> None:
+    """Write each article to `folder/<id>.md`.
+
+    Raises:
+        InputError: if an article holds what the format cannot: overlapping spans, newlines around the text.
+    """
+    for article in articles:
+        path = folder / f"{article.id}.md"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(format_article(article), encoding="utf-8", newline="")
+
+
+def format_article(article: Article) -> str:
+    """Return the file that holds `article`; class labels stand under `labels:`, scores are not written."""
+    if article.text != article.text.strip("\r\n"):
+        raise InputError(f"{article.where()}: annotated Markdown drops newlines around the text; write JSONL instead")
+    fields = {"id": article.id, **article.extra}
+    if article.labels:
+        fields["labels"] = {name: list(values) for name, values in article.labels.items()}
+    front = yaml.safe_dump(fields, allow_unicode=True, sort_keys=False, width=10_000)
+    return f"---\n{front}---\n{_mark(article)}\n"
+
+
+def _mark(article: Article) -> str:
+    parts, position = [], 0
+    for span in sorted(article.spans):
+        if span.start < position:
+            raise InputError(f"{article.where(span)}: overlapping spans cannot be marked; write JSONL instead")
+        parts += [_escape(article.text[position : span.start]), f"[{_escape(article.surface(span))}]({span.label})"]
+        position = span.end
+    return "".join([*parts, _escape(article.text[position:])])
+
+
+def _escape(text: str) -> str:
+    return SPECIAL.sub(lambda match: "\\" + match[0], text)

@@ -1,0 +1,95 @@
+"""brat stand-off: `name.ann` holds `T1<TAB>LABEL start end<TAB>surface` for the text in `name.txt`, in code points.
+
+The text may also live elsewhere (a publisher's article that must not be copied): then `text_dir` is searched for it by name,
+and by the SHA-256 that `name.json` states beside the `.ann`:
+`{"text_sha256": "...", "labels": {"topics": [...], "region": [...]}}`. Every other key of `name.json` is kept.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import re
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+from sitrep.articles import Article, Source, Span
+from sitrep.formats.files import Context, RowError, decode, read_bytes, read_text
+
+log = logging.getLogger(__name__)
+
+ENTITY = re.compile(r"T\S*\t(?P<label>\S+) (?P<offsets>\d+ \d+(?:;\d+ \d+)*)\t(?P<surface>.*)", re.DOTALL)
+
+
+def read(path: Path, context: Context) -> Iterator[Article]:
+    """Yield the one article of an `.ann` file."""
+    meta = _read_meta(path.with_suffix(".json"))
+    text = decode(_find_text(path, meta.pop("text_sha256", None), context.text_dir), path.with_suffix(".txt"))
+    labels = {name: tuple(values) for name, values in meta.pop("labels", {}).items()}
+    spans, others = [], Counter()
+    for number, line in enumerate(read_text(path).split("\n"), start=1):
+        if line.startswith("T"):
+            spans.append(_parse_entity(line.rstrip("\r"), text, Source(str(path), number)))
+        elif line.strip():
+            others[line[0]] += 1
+    if others:
+        log.warning("%s: %d lines are no entities and were not read (%s)", path, others.total(), dict(others))
+    article_id = meta.pop("id", context.article_id)
+    yield Article(id=article_id, text=text, spans=tuple(spans), labels=labels, extra=meta, source=Source(str(path)))
+
+
+def _read_meta(path: Path) -> dict:
+    if not path.exists():
+        return {}
+    try:
+        meta = json.loads(read_text(path))
+    except json.JSONDecodeError as error:
+        raise RowError(Source(str(path), error.lineno), f"not JSON: {error}") from error
+    if not isinstance(meta, dict) or not isinstance(meta.get("labels", {}), dict):
+        raise RowError(Source(str(path)), "expected an object such as {\"text_sha256\": \"...\", \"labels\": {\"topics\": []}}")
+    return meta
+
+
+def _find_text(path: Path, sha256: str | None, text_dir: Path | None) -> bytes:
+    """Return the bytes of the text that `path` annotates: beside it, or below `text_dir` by name, then by hash."""
+    beside = path.with_suffix(".txt")
+    candidates = [beside] if beside.exists() else []
+    if text_dir and not candidates:
+        candidates = sorted(text_dir.rglob(beside.name)) or (sorted(text_dir.rglob("*.txt")) if sha256 else [])
+    hashes = []
+    for candidate in candidates:
+        data = read_bytes(candidate)
+        hashes.append(hashlib.sha256(data).hexdigest())
+        if sha256 in (None, hashes[-1]):
+            return data
+    if hashes:
+        raise RowError(
+            Source(str(path)),
+            f"{candidates[0]} is not the text that was labelled: its SHA-256 is {hashes[0]}, expected {sha256}; "
+            "fetch the text again as it was, or point text_dir= to it",
+        )
+    where = f"{beside} nor in text_dir={text_dir}" if text_dir else f"{beside}"
+    raise RowError(Source(str(path)), f"its text is neither at {where}; give the folder that holds it as text_dir=")
+
+
+def _parse_entity(line: str, text: str, source: Source) -> Span:
+    match = ENTITY.fullmatch(line)
+    if not match:
+        raise RowError(source, f"expected 'T1<TAB>LABEL start end<TAB>surface', found {line!r}")
+    if ";" in match["offsets"]:
+        raise RowError(
+            source, f"discontinuous mention {match['surface']!r} ({match['offsets']}): join its fragments in brat, sitrep reads whole mentions"
+        )
+    start, end = map(int, match["offsets"].split())
+    if not 0 <= start < end <= len(text):
+        raise RowError(source, f"span [{start}, {end}) is empty or outside the text of {len(text)} characters")
+    # brat writes a newline inside a mention as a space
+    if text[start:end].replace("\n", " ") != match["surface"]:
+        raise RowError(
+            source,
+            f"[{start}, {end}) reads {text[start:end]!r} in the text, but the line says {match['surface']!r}; "
+            "the offsets belong to another version of the text",
+        )
+    return Span(start, end, match["label"])

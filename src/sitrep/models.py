@@ -1,0 +1,145 @@
+"""Encoder and head: built, saved, loaded. The offline default encoder is a pip package that carries its weights.
+
+A checkpoint is a plain Hugging Face folder, so that `transformers.pipeline` opens it, plus `sitrep.json` for what plain
+transformers does not know: the task and its windows.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import json
+import logging
+import shutil
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import torch
+from transformers import (
+    AutoConfig,
+    AutoModelForSequenceClassification,
+    AutoModelForTokenClassification,
+    AutoTokenizer,
+    PreTrainedModel,
+    PreTrainedTokenizerBase,
+)
+from transformers.utils import logging as transformers_logging
+
+from sitrep.config import NER, ModelConfig, TaskConfig, load
+from sitrep.errors import InputError
+from sitrep.labels import TagSet
+from sitrep.windows import Windower
+
+log = logging.getLogger(__name__)
+
+transformers_logging.set_verbosity_error()  # its warnings (new head, long text) are what we do on purpose
+transformers_logging.disable_progress_bar()
+
+HEADS = {"softmax": AutoModelForTokenClassification, "classification": AutoModelForSequenceClassification}
+
+
+@dataclass
+class Model:
+    """A network with its tokenizer and what it was made for."""
+
+    network: PreTrainedModel
+    tokenizer: PreTrainedTokenizerBase
+    task: TaskConfig
+
+    @property
+    def tags(self) -> TagSet:
+        """The tags that a NER head scores."""
+        return TagSet(tuple(self.task.labels))
+
+    def windower(self) -> Windower:
+        """Return the cutter of articles that fits this model."""
+        return Windower(self.tokenizer, self.task.windows.max_tokens, self.task.windows.overlap)
+
+    @property
+    def n_parameters(self) -> int:
+        """How many numbers the network holds."""
+        return sum(parameter.numel() for parameter in self.network.parameters())
+
+    def save(self, folder: Path) -> None:
+        """Write the checkpoint; the folder appears when it is whole."""
+        temporary = folder.with_name(f".{folder.name}.tmp")
+        shutil.rmtree(temporary, ignore_errors=True)
+        self.network.save_pretrained(temporary)
+        self.tokenizer.save_pretrained(temporary)
+        (temporary / "sitrep.json").write_text(json.dumps({"schema_version": 1, "task": asdict(self.task)}, indent=2) + "\n")
+        shutil.rmtree(folder, ignore_errors=True)
+        temporary.rename(folder)
+
+
+def build_model(config: ModelConfig, task: TaskConfig) -> Model:
+    """Return the encoder that `config` names with a fresh head for `task`.
+
+    Raises:
+        InputError: if the encoder cannot be found or loaded, or cannot read windows as long as the task asks for.
+    """
+    source = _package_folder(config) if config.package else str(config.path)
+    names = TagSet(tuple(task.labels)).tags if task.kind == NER else tuple(task.labels)
+    labels = {"num_labels": len(names), "id2label": dict(enumerate(names)), "label2id": {name: i for i, name in enumerate(names)}}
+    head = (config.head or "softmax") if task.kind == NER else "classification"
+    if head not in HEADS:
+        raise InputError(f"model.head={head} is unknown; known: softmax")
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(source, use_fast=True)
+        settings = AutoConfig.from_pretrained(source, **labels)
+        if task.kind != NER:
+            settings.problem_type = "single_label_classification" if task.kind == "multi-class" else "multi_label_classification"
+        network = HEADS[head].from_pretrained(source, config=settings, dtype=torch.float32)
+    except (OSError, ValueError) as error:
+        raise InputError(f"model.path={source}: cannot be loaded as encoder with tokenizer: {_first_line(error)}") from error
+    if not tokenizer.is_fast:
+        raise InputError(f"model.path={source}: its tokenizer gives no offsets (it is not a fast tokenizer); choose an encoder with tokenizer.json")
+    longest = getattr(settings, "max_position_embeddings", None) or task.windows.max_tokens
+    if task.windows.max_tokens > longest:
+        raise InputError(f"task.windows.max_tokens={task.windows.max_tokens}: {source} reads at most {longest} tokens; set it to that or less")
+    return Model(network, tokenizer, task)
+
+
+def load_model(folder: Path) -> Model:
+    """Return the model of a checkpoint folder."""
+    settings = json.loads((folder / "sitrep.json").read_text(encoding="utf-8"))
+    task = load(TaskConfig, settings["task"])
+    head = "softmax" if task.kind == NER else "classification"
+    network = HEADS[head].from_pretrained(folder, dtype=torch.float32)
+    return Model(network.eval(), AutoTokenizer.from_pretrained(folder, use_fast=True), task)
+
+
+def choose_device(name: str) -> torch.device:
+    """Return the device for `auto` (a GPU where there is one), `cpu`, `cuda`, `cuda:1`, `mps`...
+
+    Raises:
+        InputError: if this machine does not have it.
+    """
+    if name == "auto":
+        accelerator = torch.accelerator.current_accelerator(check_available=True)
+        return accelerator or torch.device("cpu")
+    try:
+        device = torch.device(name)
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError) as error:
+        raise InputError(f"device={name}: not on this machine ({_first_line(error)}); use device=auto or device=cpu") from error
+    return device
+
+
+def _package_folder(config: ModelConfig) -> str:
+    """Return the folder with the weights inside an installed package, which is found without being imported."""
+    spec = importlib.util.find_spec(str(config.package))
+    if spec is None or not spec.submodule_search_locations:
+        raise InputError(f"model={config.name}: the package {config.package} is not installed; run 'make setup', or choose model=hub model.path=FOLDER")
+    found = [path for root in spec.submodule_search_locations for path in sorted(Path(root).rglob("model.safetensors"))]
+    if not found:
+        raise InputError(f"model={config.name}: the package {config.package} holds no model.safetensors; reinstall it")
+    if config.sha256:
+        with found[0].open("rb") as weights:
+            digest = hashlib.file_digest(weights, "sha256").hexdigest()
+        if digest != config.sha256:
+            raise InputError(f"{found[0]}: SHA-256 is {digest}, expected {config.sha256}; the package is damaged or was changed: reinstall it")
+    return str(found[0].parent)
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]

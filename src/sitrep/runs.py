@@ -1,0 +1,201 @@
+"""The run folder: its paths, its provenance, metrics and predictions in and out, the finished mark, the lock.
+
+Files appear under a temporary name and are renamed when whole. The folder's map stands in models/README.md.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json
+import os
+import platform
+import subprocess
+import time
+from collections.abc import Iterable, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from sitrep.articles import Article
+from sitrep.config import NER, TaskConfig, TrainConfig, load
+from sitrep.errors import InputError, did_you_mean
+from sitrep.formats import jsonl, read_articles
+
+SCHEMA_VERSION = 1
+MODELS = Path("models")
+LIBRARIES = ("sitrep", "torch", "transformers", "datasets", "tokenizers", "scikit-learn", "numpy")
+
+
+@dataclass(frozen=True)
+class Run:
+    """One training run on disk."""
+
+    path: Path
+
+    @property
+    def checkpoint_path(self) -> Path:
+        """The folder of the trained model."""
+        return self.path / "checkpoint"
+
+    def metrics_path(self, name: str) -> Path:
+        """The scores of one evaluation; `name` is a split or the name that was given."""
+        return self.path / "metrics" / f"{name}.json"
+
+    def info(self) -> dict[str, Any]:
+        """Return the content of run.json."""
+        return read_json(self.path / "run.json")
+
+    def config(self) -> TrainConfig:
+        """Return the config that the run was trained with."""
+        return load(TrainConfig, self.info()["config"])
+
+    def begin(self, config: TrainConfig) -> None:
+        """Claim the folder and write run.json with status `running`.
+
+        Raises:
+            InputError: if another run lives here already.
+        """
+        self.path.mkdir(parents=True, exist_ok=True)
+        try:
+            (self.path / "run.json").open("x").close()
+        except FileExistsError as error:
+            raise InputError(f"{self.path}: already holds a run; start again, a second later gives another folder") from error
+        started = {"started": time.strftime("%Y-%m-%dT%H:%M:%S%z"), "status": "running", **_provenance(), "config": asdict(config)}
+        write_json(self.path / "run.json", {"schema_version": SCHEMA_VERSION, **started})
+
+    def finish(self, **facts: Any) -> None:
+        """Add `facts` to run.json and mark the run as finished; called last, when all other files are whole."""
+        write_json(self.path / "run.json", {**self.info(), **facts, "status": "finished"})
+
+    @contextmanager
+    def lock(self):  # noqa: ANN201
+        """Hold the run for writing.
+
+        Raises:
+            InputError: if another process holds it.
+        """
+        try:
+            with FileLock(self.path / ".lock", timeout=0):
+                yield
+        except Timeout as error:
+            raise InputError(f"{self.path}: another process is writing to this run; wait until it has ended") from error
+
+    def append_history(self, row: dict[str, Any]) -> None:
+        """Add one evaluation on dev to history.jsonl."""
+        with (self.path / "history.jsonl").open("a", encoding="utf-8") as history:
+            history.write(json.dumps(row) + "\n")
+
+    def save_evaluation(self, metrics: dict[str, Any], gold: Sequence[Article], pred: Sequence[Article]) -> None:
+        """Write metrics, gold and predictions of one evaluation, replacing those of the same name."""
+        name = metrics["name"]
+        for folder, articles in (("gold", gold), ("predictions", pred)):
+            path = self.path / folder / f"{name}.jsonl"
+            path.parent.mkdir(exist_ok=True)
+            with replacing(path) as temporary:
+                jsonl.write(articles, temporary)
+        self.metrics_path(name).parent.mkdir(exist_ok=True)
+        write_json(self.metrics_path(name), {"schema_version": SCHEMA_VERSION, **metrics})
+
+    def metrics(self, name: str) -> dict[str, Any]:
+        """Return the scores of one evaluation.
+
+        Raises:
+            InputError: if it was not made yet, with the command that makes it.
+        """
+        path = self.metrics_path(name)
+        if path.exists():
+            return read_json(path)
+        there = [file.stem for file in sorted(path.parent.glob("*.json"))]
+        how = f"python evaluate.py run={self.path}" + ("" if name == "test" else f" name={name} articles=...")
+        raise InputError(f"{self.path}: has no scores named {name!r} (there are: {', '.join(there) or 'none'}); make them with: {how}")
+
+    def articles(self, kind: str, name: str) -> list[Article]:
+        """Return the `gold` or `predictions` of one evaluation."""
+        return list(read_articles(self.path / kind / f"{name}.jsonl"))
+
+
+def open_run(reference: str) -> Run:
+    """Return the finished run that `reference` names: a folder, `latest`, or `latest:TASK`.
+
+    Raises:
+        InputError: if there is none, or it has not finished.
+    """
+    word, _, task = reference.partition(":")
+    if word == "latest" and not Path(reference).exists():
+        return _latest(task)
+    path = Path(reference)
+    if not (path / "run.json").exists():
+        known = [str(run.path) for run in finished_runs()]
+        raise InputError(f"run={reference}: no run there (a run is a folder that holds run.json){did_you_mean(reference, known)}")
+    run = Run(path)
+    status = run.info()["status"]
+    if status != "finished":
+        raise InputError(f"run={reference}: the run has not finished (status {status!r}); wait for it, or train again")
+    return run
+
+
+def finished_runs() -> list[Run]:
+    """Return the finished runs below models/, oldest first."""
+    infos = [(read_json(path), path) for path in MODELS.glob("*/*/run.json") if path.stat().st_size]
+    finished = [(info["started"], str(path), path.parent) for info, path in infos if info["status"] == "finished"]
+    return [Run(folder) for _, _, folder in sorted(finished)]
+
+
+def _latest(task: str) -> Run:
+    runs = [run for run in finished_runs() if not task or run.info()["config"]["task"]["name"] == task]
+    if not runs:
+        raise InputError(f"run=latest{':' if task else ''}{task}: no finished run{f' of task {task}' if task else ''} below {MODELS}/; train one first")
+    return runs[-1]
+
+
+def describe_task(task: TaskConfig) -> str:
+    """Return a task in words, for messages and tables."""
+    return "named entities" if task.kind == NER else f"{task.field} ({task.kind})"
+
+
+def _provenance() -> dict[str, Any]:
+    commit = _git("rev-parse", "HEAD")
+    versions = {"python": platform.python_version()}
+    for name in LIBRARIES:
+        versions[name] = importlib.metadata.version(name)
+    return {"commit": commit, "dirty": bool(_git("status", "--porcelain")) if commit else None, "versions": versions}
+
+
+def _git(*arguments: str) -> str | None:
+    command = ["git", "-C", str(Path(__file__).parent), *arguments]
+    try:
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return None  # not a checkout, or no git: the versions must do
+
+
+@contextmanager
+def replacing(path: Path):  # noqa: ANN201
+    """Yield a temporary path beside `path` that takes its place when the block ends without an error."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        yield temporary
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write `value` as indented JSON, whole or not at all."""
+    with replacing(path) as temporary:
+        temporary.write_text(json.dumps(value, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def read_json(path: Path) -> Any:
+    """Return the content of a JSON file.
+
+    Raises:
+        InputError: if it is not JSON.
+    """
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except json.JSONDecodeError as error:
+        raise InputError(f"{path}:{error.lineno}: not JSON: {error.msg}; the file was damaged or edited by hand") from error

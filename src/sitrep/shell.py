@@ -1,0 +1,195 @@
+"""What the entry scripts share: arguments -> checked config -> job -> exit code.
+
+Hydra composes; before it does, values of path keys are quoted (a path may hold `=`, `,`, brackets) and a dry compose finds
+misspelt keys and options, so that the answer can name the nearest right one.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import shutil
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import hydra
+from hydra.core.hydra_config import HydraConfig
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override
+from hydra.errors import HydraException
+from hydra.types import RunMode
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from sitrep import config as schemas
+from sitrep import jobs
+from sitrep.errors import InputError, did_you_mean
+
+log = logging.getLogger(__name__)
+
+CONFIGS = Path(__file__).parents[2] / "configs"
+
+SCHEMAS: dict[str, type] = {
+    "train": schemas.TrainConfig,
+    "evaluate": schemas.EvaluateConfig,
+    "predict": schemas.PredictConfig,
+    "compare": schemas.CompareConfig,
+    "annotate": schemas.AnnotateConfig,
+}
+JOBS: dict[str, Callable[..., int]] = {name: getattr(jobs, name) for name in SCHEMAS}
+PATH_KEYS = {"run", "runs", "input", "output", "articles", "text_dir", "data.path", "data.text_dir", "data.splits_path", "model.path"}
+GO_ON = {
+    "train": "the unfinished run can be removed; the same command starts anew",
+    "predict": "the same command goes on where it stopped",
+}
+
+
+def main(name: str) -> int:
+    """Run the command `name` with the arguments of this process and return its exit code."""
+    arguments = [quote_path(argument) for argument in sys.argv[1:]]
+    try:
+        composed = check_arguments(name, arguments)
+        if name == "train" and not _is_sweep(arguments):
+            arguments += _claim_run_folder(composed, arguments)
+    except InputError as error:
+        return _fail(error)
+    codes: list[int] = []
+
+    @hydra.main(version_base="1.3", config_path=str(CONFIGS), config_name=name)
+    def run_job(composed: DictConfig) -> None:
+        codes.append(_run_job(name, composed))
+
+    sys.argv = [sys.argv[0], *arguments]
+    run_job()
+    return max(codes, default=0)
+
+
+def _run_job(name: str, composed: DictConfig) -> int:
+    folder = Path(HydraConfig.get().runtime.output_dir)
+    folder = folder.relative_to(Path.cwd()) if folder.is_relative_to(Path.cwd()) else folder
+    try:
+        job_config = schemas.load(SCHEMAS[name], composed)
+        return JOBS[name](job_config, folder) if name == "train" else JOBS[name](job_config)
+    except InputError as error:
+        code = _fail(error)
+    except KeyboardInterrupt:
+        print(f"\ninterrupted: {GO_ON.get(name, 'nothing was changed')}", file=sys.stderr)
+        code = 130
+    if name == "train" and not (folder / "run.json").exists():
+        shutil.rmtree(folder, ignore_errors=True)  # nothing was learnt yet: leave no empty run
+    return code
+
+
+def _fail(error: InputError) -> int:
+    print(f"error: {error}", file=sys.stderr)
+    return 1
+
+
+def quote_path(argument: str) -> str:
+    """Return `key=value` with the value quoted for Hydra if the key holds a path; other arguments as they are.
+
+    `run=[A,B]` and `runs=[A,B]` stay lists, their items quoted, unless a path of that very name exists.
+    """
+    key, equals, value = argument.partition("=")
+    if not equals or key.lstrip("+") not in PATH_KEYS or value in ("", "null", "???"):
+        return argument
+    if key in schemas.LISTS and value.startswith("[") and value.endswith("]") and not Path(value).exists():
+        items = [item.strip() for item in value[1:-1].split(",")]
+        if any(item[:1] in ("'", '"') for item in items):
+            return argument  # quoted by the user
+        return f"{key}=[{','.join(map(_quote, items))}]"
+    return f"{key}={_quote(value)}"
+
+
+def _quote(value: str) -> str:
+    value = re.sub(r"(\\*)\$\{", r"\1\1\\${", value)  # OmegaConf would read ${...} as a reference
+    value = re.sub(r"(\\*)('|$)", lambda match: match[1] * 2 + (r"\'" if match[2] else ""), value)
+    return f"'{value}'"
+
+
+def check_arguments(name: str, arguments: Sequence[str]) -> DictConfig:
+    """Compose the config of `name` without running it.
+
+    Raises:
+        InputError: for a misspelt key or option, with the nearest right one.
+    """
+    raw = [argument for argument in arguments if not argument.startswith("-") and ("=" in argument or argument.startswith("~"))]
+    stray = [argument for argument in arguments if not argument.startswith("-") and argument not in raw]
+    if stray and not any(argument.startswith("-") for argument in arguments):
+        raise InputError(f"{stray[0]!r}: arguments are written key=value; see python {name}.py --help")
+    try:
+        overrides = [_first_of_sweep(override) for override in OverridesParser.create().parse_overrides(raw)]
+    except HydraException as error:
+        raise InputError(f"cannot be parsed: {_first_line(error)}; values with special characters need quotes: 'key=\"value\"'") from error
+    with hydra.initialize_config_dir(str(CONFIGS), version_base="1.3"):
+        for override in overrides:
+            _check_option(override)
+        options = [override.input_line or "" for override in overrides if _is_group(override)]
+        known = schemas.known_keys(_compose(name, options))
+        for override in overrides:
+            _check_key(override, known)
+        return _compose(name, [override.input_line or "" for override in overrides])
+
+
+def _compose(name: str, overrides: Sequence[str]) -> DictConfig:
+    try:
+        return hydra.compose(name, list(overrides), return_hydra_config=name == "train")
+    except (HydraException, OmegaConfBaseException) as error:
+        raise InputError(_first_line(error)) from error
+
+
+def _first_of_sweep(override: Override) -> Override:
+    if override.is_sweep_override():
+        first = next(iter(override.sweep_string_iterator()))
+        return OverridesParser.create().parse_override(f"{override.input_line.split('=', 1)[0]}={first}")  # type: ignore[union-attr]
+    return override
+
+
+def _is_group(override: Override) -> bool:
+    return (CONFIGS / override.key_or_group).is_dir()
+
+
+def _check_option(override: Override) -> None:
+    group, value = override.key_or_group, override.value()
+    if _is_group(override) and isinstance(value, str):
+        options = [path.stem for path in (CONFIGS / group).glob("*.yaml")]
+        if value not in options:
+            raise InputError(f"{group}={value} is unknown{did_you_mean(value, options)}")
+
+
+def _check_key(override: Override, known: Sequence[str]) -> None:
+    key = override.key_or_group
+    if override.is_add() or _is_group(override) or key.startswith("hydra") or key in known:
+        return
+    parent = key.rpartition(".")[0]
+    # the nearest among its siblings, or a key of that name elsewhere; else among all
+    near = [name for name in known if name.rpartition(".")[2] == key.rpartition(".")[2]] or [
+        name for name in known if name.rpartition(".")[0] == parent and "." not in name.removeprefix(f"{parent}.")
+    ]
+    raise InputError(f"unknown option {key}{did_you_mean(key, near or known)}")
+
+
+def _is_sweep(arguments: Sequence[str]) -> bool:
+    return any(argument in ("-m", "--multirun") for argument in arguments)
+
+
+def _claim_run_folder(composed: DictConfig, arguments: Sequence[str]) -> list[str]:
+    """Make the run folder exclusively, so that two starts in one second get two, and return the override that names it."""
+    if any(argument.startswith(("-", "hydra.")) for argument in arguments):
+        return []  # --help, --cfg and the like run nothing
+    folder = Path(composed.hydra.run.dir)
+    for attempt in range(1, 1000):
+        claimed = folder if attempt == 1 else folder.with_name(f"{folder.name}.{attempt}")
+        try:
+            claimed.mkdir(parents=True)
+            return [f"hydra.run.dir={_quote(str(claimed))}"]
+        except FileExistsError:
+            continue
+    raise InputError(f"{folder}: 1,000 runs began in the same second; look for a loop that starts them")
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().splitlines()[0]

@@ -1,0 +1,224 @@
+"""Article -> overlapping token windows, and token scores -> article: two inverse halves, plus the ledger of what was lost.
+
+An article is tokenised whole and cut into windows of equal length. Each token is scored in the window where it has most
+context. Decisions are made per word: a word is a run of tokens with no edge between two letters or digits inside it, whatever
+the tokenizer's own idea of a word, so that `Iran` in `Iran-backed` can be a mention under every tokenizer.
+"""
+
+from __future__ import annotations
+
+import math
+import unicodedata
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from transformers import PreTrainedTokenizerBase
+
+from sitrep.articles import Article, Span
+from sitrep.labels import TagSet
+
+IGNORED = -100  # the label id that torch's cross entropy leaves out
+JOINERS = "\u200c\u200d"  # zero-width (non-)joiner: part of the letters around them
+
+
+@dataclass(frozen=True)
+class Lost:
+    """A gold mention that the encoding cannot represent; it stands in the ledger and costs recall."""
+
+    article_id: str
+    start: int
+    end: int
+    label: str
+    text: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class EncodedArticle:
+    """The tokens of a whole article, without special tokens.
+
+    starts, ends: code-point offsets per token; equal for a token that covers only white space
+    continues:    per token, whether it continues the word of the token before it
+    windows:      half-open token ranges that the encoder reads, in order, overlapping
+    cores:        half-open token ranges, one a window, that share all tokens out among the windows
+    """
+
+    article: Article
+    token_ids: list[int]
+    starts: list[int]
+    ends: list[int]
+    continues: list[bool]
+    windows: list[tuple[int, int]]
+    cores: list[tuple[int, int]]
+
+
+class Windower:
+    """Cuts articles into windows for one tokenizer, and puts token scores back together."""
+
+    def __init__(self, tokenizer: PreTrainedTokenizerBase, max_tokens: int, overlap: int) -> None:
+        self.tokenizer = tokenizer
+        self.overlap = overlap
+        bare = tokenizer("a", add_special_tokens=False)["input_ids"]
+        whole = tokenizer("a")["input_ids"]
+        n_before = next(i for i in range(len(whole)) if whole[i : i + len(bare)] == bare)
+        self.prefix, self.suffix = whole[:n_before], whole[n_before + len(bare) :]
+        self.size = max_tokens - len(self.prefix) - len(self.suffix)
+
+    def encode(self, articles: Sequence[Article]) -> list[EncodedArticle]:
+        """Tokenise and cut `articles`; an article without tokens has one window without tokens."""
+        batch = self.tokenizer(
+            [article.text for article in articles],
+            add_special_tokens=False,
+            truncation=False,
+            padding=False,
+            return_offsets_mapping=True,
+            return_attention_mask=False,
+            verbose=False,
+        )
+        return [self._cut(*row) for row in zip(articles, batch["input_ids"], batch["offset_mapping"], strict=True)]
+
+    def _cut(self, article: Article, token_ids: list[int], offsets: list[tuple[int, int]]) -> EncodedArticle:
+        extents = [_trim(article.text, start, end) for start, end in offsets]
+        starts = [start for start, _ in extents]
+        ends = _absorb_marks(article.text, extents)
+        continues = [False] + [_continues(article.text, starts[i], ends[i - 1]) for i in range(1, len(starts))]
+        windows = cut_windows(len(token_ids), self.size, self.overlap)
+        return EncodedArticle(article, token_ids, starts, ends, continues, windows, share_out(windows))
+
+    def input_ids(self, encoded: EncodedArticle, window: tuple[int, int]) -> list[int]:
+        """Return the token ids of one window with the special tokens around them."""
+        return [*self.prefix, *encoded.token_ids[slice(*window)], *self.suffix]
+
+    def tag_windows(self, encoded: EncodedArticle, tags: TagSet) -> tuple[list[dict[str, Any]], list[Lost]]:
+        """Return the training rows of an article (`input_ids` and `labels` of equal length per window) and its ledger."""
+        spans, lost = align(encoded)
+        scored = _scored_tokens(encoded)
+        tag_ids = np.full(len(encoded.token_ids), IGNORED)
+        tag_ids[scored] = tags.encode(spans, len(scored))
+        before, after = [IGNORED] * len(self.prefix), [IGNORED] * len(self.suffix)
+        rows = [
+            {"input_ids": self.input_ids(encoded, window), "labels": [*before, *tag_ids[slice(*window)].tolist(), *after]}
+            for window in encoded.windows
+        ]
+        return rows, lost
+
+    def merge(self, encoded: EncodedArticle, outputs: Sequence[np.ndarray]) -> np.ndarray:
+        """Return one row of scores per token, (n_tokens, n_scores), from those of each window, special tokens included."""
+        parts = []
+        for (start, _), (core_start, core_end), output in zip(encoded.windows, encoded.cores, outputs, strict=True):
+            first = len(self.prefix) + core_start - start
+            parts.append(output[first : first + core_end - core_start])
+        return np.concatenate(parts)
+
+
+def decode_mentions(encoded: EncodedArticle, probabilities: np.ndarray, tags: TagSet) -> Article:
+    """Return the article with the mentions that `probabilities` (n_tokens, n_tags) say.
+
+    A word takes the tag of its first token. A mention's score is the mean probability of its words' tags.
+    """
+    scored = _scored_tokens(encoded)
+    tag_ids: list[int] = []
+    for token in scored:
+        if encoded.continues[token] and tag_ids:
+            tag_ids.append(tag_ids[-1] + tag_ids[-1] % 2)  # B-X is odd: the rest of its word is I-X
+        else:
+            tag_ids.append(int(probabilities[token].argmax()))
+    spans = []
+    for first, last, label in tags.decode(tag_ids):
+        words = [position for position in range(first, last) if position == first or not encoded.continues[scored[position]]]
+        score = float(np.mean([probabilities[scored[position], tag_ids[position]] for position in words]))
+        spans.append(Span(encoded.starts[scored[first]], encoded.ends[scored[last - 1]], label, score))
+    return replace(encoded.article.bare(), spans=tuple(spans))
+
+
+def align(encoded: EncodedArticle) -> tuple[list[tuple[int, int, str]], list[Lost]]:
+    """Return the gold mentions as (start, end, label) in positions among the scored tokens, and those that BIO tags cannot hold.
+
+    Of overlapping mentions the one that starts first is kept, of two that start together the longer.
+    """
+    scored = _scored_tokens(encoded)
+    starts, ends = [encoded.starts[token] for token in scored], [encoded.ends[token] for token in scored]
+    kept: list[tuple[int, int, str]] = []
+    lost = []
+    for span in sorted(encoded.article.spans, key=lambda span: (span.start, -span.end, span.label)):
+        first, last = bisect_right(ends, span.start), bisect_left(starts, span.end)
+        reason = None
+        if first >= last:
+            reason = "no token"
+        elif starts[first] != span.start or ends[last - 1] != span.end:
+            reason = "inside a token"
+        elif encoded.continues[scored[first]] or (last < len(scored) and encoded.continues[scored[last]]):
+            reason = "inside a word"
+        elif kept and first < kept[-1][1]:
+            reason = "overlapping"
+        if reason:
+            lost.append(Lost(encoded.article.id, span.start, span.end, span.label, encoded.article.surface(span), reason))
+        else:
+            kept.append((first, last, span.label))
+    return kept, lost
+
+
+def cut_windows(n_tokens: int, size: int, overlap: int) -> list[tuple[int, int]]:
+    """Return half-open ranges of at most `size` that cover `n_tokens`, as few and as equal as can be, `overlap` shared by neighbours."""
+    if n_tokens <= size:
+        return [(0, n_tokens)]
+    n_windows = math.ceil((n_tokens - overlap) / (size - overlap))
+    edges = [i * (n_tokens - overlap) // n_windows for i in range(n_windows + 1)]
+    return [(start, end + overlap) for start, end in zip(edges, edges[1:], strict=False)]
+
+
+def share_out(windows: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Return one half-open range a window: its tokens that no other window sees from further inside. Overlaps are halved."""
+    middles = [(left[1] + right[0]) // 2 for left, right in zip(windows, windows[1:], strict=False)]
+    return list(zip([0, *middles], [*middles, windows[-1][1]], strict=True))
+
+
+def batches_by_length(lengths: Sequence[int], max_tokens: int) -> Iterator[list[int]]:
+    """Yield lists of indices, longest first, whose padded size stays within `max_tokens` (one index at least)."""
+    batch: list[int] = []
+    for index in sorted(range(len(lengths)), key=lengths.__getitem__, reverse=True):
+        if batch and lengths[batch[0]] * (len(batch) + 1) > max_tokens:
+            yield batch
+            batch = []
+        batch.append(index)
+    if batch:
+        yield batch
+
+
+def _scored_tokens(encoded: EncodedArticle) -> list[int]:
+    return [token for token, (start, end) in enumerate(zip(encoded.starts, encoded.ends, strict=True)) if start < end]
+
+
+def _trim(text: str, start: int, end: int) -> tuple[int, int]:
+    """Take white space off a token's ends: some tokenizers count the space before a word as the word's."""
+    while start < end and text[start].isspace():
+        start += 1
+    while start < end and text[end - 1].isspace():
+        end -= 1
+    return start, end
+
+
+def _absorb_marks(text: str, extents: Sequence[tuple[int, int]]) -> list[int]:
+    """Return token ends moved over combining marks and joiners that no token covers, since normalisers drop them."""
+    ends = [end for _, end in extents]
+    following = [start for start, _ in extents[1:]] + [len(text)]
+    for i, limit in enumerate(following):
+        if extents[i][0] == extents[i][1]:
+            continue
+        while ends[i] < limit and (unicodedata.category(text[ends[i]])[0] == "M" or text[ends[i]] in JOINERS):
+            ends[i] += 1
+    return ends
+
+
+def _continues(text: str, start: int, previous_end: int) -> bool:
+    """Say whether a token that starts at `start` lies in the same word as a token that ends at `previous_end`."""
+    if start < previous_end:
+        return True  # two tokens for parts of one character
+    return start == previous_end and 0 < start < len(text) and _is_word(text[start - 1]) and _is_word(text[start])
+
+
+def _is_word(char: str) -> bool:
+    return char.isalnum() or char in JOINERS or unicodedata.category(char)[0] == "M"
