@@ -90,9 +90,7 @@ class Article:
             return tuple(str(item) for item in value)
         return (str(value),) if str(value) else ()
 
-    def with_classes(
-        self, field_name: str, values: Iterable[str], scores: Mapping[str, float] | None = None
-    ) -> Article:
+    def with_classes(self, field_name: str, values: Iterable[str], scores: Mapping[str, float] | None = None) -> Article:
         """Return a copy whose `field_name` holds `values` (and their scores), wherever the field stood before."""
         return replace(
             self,

@@ -103,10 +103,10 @@ def predict_to_file(
             for article in apply(islice(articles, summary.n_resumed, None)):
                 lines.write(jsonl.format_row(article) + "\n")
                 summary.n_mentions += len(article.spans)
-        os.replace(partial, output)
+        partial.replace(output)
         manifest.unlink()
         if summary.n_rejected:
-            os.replace(rejected_partial, rejected)
+            rejected_partial.replace(rejected)
         else:
             rejected_partial.unlink()
             rejected.unlink(missing_ok=True)  # of an earlier output that was overwritten

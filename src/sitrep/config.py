@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, is_dataclass, make_dataclass
 from functools import cache
-from typing import Any, Optional, TypeVar, get_type_hints
+from typing import Any, TypeVar, get_type_hints
 
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import ConfigKeyError, MissingMandatoryValue, OmegaConfBaseException
@@ -41,7 +41,7 @@ class TaskConfig:
 
     name: str
     kind: str
-    field: Optional[str]
+    field: str | None
     labels: list[str]
     windows: WindowsConfig
 
@@ -51,7 +51,9 @@ class TaskConfig:
         key = f"data.labels.{self.field or 'entities'}"
         _require(bool(self.labels), f"task {self.name!r} has no labels; declare them: '{key}=[LABEL,...]'")
         _require(len(set(self.labels)) == len(self.labels), f"{key} holds a label twice: {', '.join(self.labels)}")
-        _require(self.kind != "binary" or len(self.labels) == 1, f"{key}: a binary field declares its one positive label, found {self.labels}")
+        _require(
+            self.kind != "binary" or len(self.labels) == 1, f"{key}: a binary field declares its one positive label, found {self.labels}"
+        )
 
 
 @dataclass(frozen=True)
@@ -60,11 +62,11 @@ class DataConfig:
 
     name: str
     path: str
-    format: Optional[str]
-    text_dir: Optional[str]
+    format: str | None
+    text_dir: str | None
     labels: dict[str, list[str]]
     drop_labels: list[str]
-    splits_path: Optional[str]
+    splits_path: str | None
     split_by: str
     split_shares: dict[str, float]
     split_seed: int
@@ -89,10 +91,10 @@ class ModelConfig:
 
     name: str
     kind: str
-    path: Optional[str]
-    package: Optional[str]
-    sha256: Optional[str]
-    head: Optional[str]
+    path: str | None
+    package: str | None
+    sha256: str | None
+    head: str | None
 
     def __post_init__(self) -> None:
         kinds = ("encoder", "lookup")
@@ -111,7 +113,7 @@ class TrainerConfig:
     weight_decay: float
     warmup: float
     max_grad_norm: float
-    patience: Optional[int]
+    patience: int | None
 
     def __post_init__(self) -> None:
         for name in ("epochs", "batch_size", "learning_rate", "head_learning_rate", "max_grad_norm"):
@@ -140,11 +142,11 @@ class EvaluateConfig:
     """configs/evaluate.yaml"""
 
     run: str
-    split: Optional[str]
-    articles: Optional[str]
-    name: Optional[str]
-    format: Optional[str]
-    text_dir: Optional[str]
+    split: str | None
+    articles: str | None
+    name: str | None
+    format: str | None
+    text_dir: str | None
     drop_labels: list[str]
     device: str
 
@@ -163,7 +165,7 @@ class PredictConfig:
     run: list[str]
     input: str
     output: str
-    format: Optional[str]
+    format: str | None
     overwrite: bool
     strict: bool
     device: str
@@ -205,7 +207,7 @@ def load(schema: type[Config], composed: DictConfig | dict) -> Config:
     Raises:
         InputError: for an unknown key (with the nearest known), a missing value, a wrong type or a broken rule.
     """
-    twin = OmegaConf.structured(_unfrozen(schema))
+    twin = OmegaConf.structured(_unfrozen(schema))  # type: ignore[arg-type]
     try:
         plain = OmegaConf.to_container(OmegaConf.create(composed), resolve=True, throw_on_missing=True)
         assert isinstance(plain, dict)
@@ -225,13 +227,13 @@ def load(schema: type[Config], composed: DictConfig | dict) -> Config:
 
 
 @cache
-def _unfrozen(schema: type) -> type:
+def _unfrozen(schema: Any) -> type:
     """Return a twin of a dataclass that OmegaConf can merge into: it takes frozen ones for read-only, nested ones too."""
     hints = get_type_hints(schema)
-    return make_dataclass(schema.__name__, [(name, _unfrozen(hint) if is_dataclass(hint) else hint) for name, hint in hints.items()])
+    return make_dataclass(schema.__name__, [(name, _unfrozen(hint) if is_dataclass(hint) else hint) for name, hint in hints.items()])  # type: ignore[arg-type]
 
 
-def _freeze(schema: type, values: Any) -> Any:
+def _freeze(schema: Any, values: Any) -> Any:
     hints = get_type_hints(schema)
     return schema(**{name: _freeze(hints[name], value) if is_dataclass(hints[name]) else value for name, value in values.items()})
 
@@ -252,10 +254,10 @@ def known_keys(node: DictConfig, prefix: str = "") -> list[str]:
 
 def _keys(node: DictConfig, prefix: str) -> Iterator[str]:
     for key in node:
-        yield f"{prefix}{key}"
+        yield f"{prefix}{key!s}"
         value = node._get_node(key)
         if isinstance(value, DictConfig) and not (value._is_missing() or value._is_none() or value._is_interpolation()):
-            yield from _keys(value, f"{prefix}{key}.")
+            yield from _keys(value, f"{prefix}{key!s}.")
 
 
 def _require(condition: bool, message: str) -> None:

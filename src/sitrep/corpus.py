@@ -76,13 +76,15 @@ def read_labelled(
             raise InputError(f"{article.where()}: the id was already used by {articles[article.id].source}; give each article its own")
         if not article.text.strip():
             raise InputError(f"{article.where()}: the article is empty; remove it or add its text")
-        if task.kind == NER:
-            article = check_entities(article, task.labels, drop_labels)
-        else:
-            assert task.field is not None
-            article = check_classes(article, task.field, task.kind, task.labels, drop_labels)
-        articles[article.id] = article
+        articles[article.id] = _check(article, task, drop_labels)
     return list(articles.values())
+
+
+def _check(article: Article, task: TaskConfig, drop_labels: Sequence[str]) -> Article:
+    if task.kind == NER:
+        return check_entities(article, task.labels, drop_labels)
+    assert task.field is not None
+    return check_classes(article, task.field, task.kind, task.labels, drop_labels)
 
 
 def splits_path(data: DataConfig) -> Path:
@@ -134,7 +136,11 @@ def write_splits(splits: Mapping[str, str], path: Path) -> None:
 def _check_complete(articles: Iterable[Article], splits: Mapping[str, str], path: Path, data: DataConfig) -> None:
     ids = {article.id for article in articles}
     for missing, problem, way_out in (
-        (ids - splits.keys(), "are in no split", f"add them with: python annotate.py action=split data={data.name} (and your other data.* options)"),
+        (
+            ids - splits.keys(),
+            "are in no split",
+            f"add them with: python annotate.py action=split data={data.name} (and your other data.* options)",
+        ),
         (splits.keys() - ids, "have a split but are not in the data", f"bring them back to {data.path}, or remove their rows"),
     ):
         if missing:

@@ -80,7 +80,7 @@ def _fit_encoder(config: TrainConfig, corpus: Corpus, run: Run) -> tuple[Reader,
         "%d windows, %d tokens an epoch; %d epochs at %.0f tokens/s take about %.0f min on %s",
         data.n_windows, data.n_tokens, config.trainer.epochs, rate, max(1, minutes), device,
     )  # fmt: skip
-    train_model(model, config.trainer, data, corpus.dev, run, config.seed, device)
+    train_model(model, config.trainer, data, corpus.dev, run, seed=config.seed, device=device)
     model.save(run.checkpoint_path)
     facts = {"device": str(device), "n_parameters": model.n_parameters, "train_ledger": [asdict(lost) for lost in data.ledger]}
     return EncoderReader(model, device), facts
@@ -229,7 +229,8 @@ def _split(config: AnnotateConfig) -> int:
     splits = make_splits(articles, data, existing)
     write_splits(splits, path)
     added = Counter(split for article_id, split in splits.items() if article_id not in existing)
-    say(f"{path}: {len(existing)} articles kept, {added.total()} added ({', '.join(f'{n} {split}' for split, n in sorted(added.items())) or 'none'})")
+    listed = ", ".join(f"{n} {split}" for split, n in sorted(added.items())) or "none"
+    say(f"{path}: {len(existing)} articles kept, {added.total()} added ({listed})")
     return 0
 
 

@@ -61,7 +61,9 @@ def check_entities(article: Article, labels: Sequence[str], drop: Sequence[str] 
         if span.label not in labels:
             raise _undeclared(article.where(span), span.label, ENTITIES, labels, f" on {article.surface(span)!r}")
         if span in seen:
-            raise InputError(f"{article.where(span)}: {span.label} {article.surface(span)!r} [{span.start}, {span.end}) is marked twice; remove one")
+            raise InputError(
+                f"{article.where(span)}: {span.label} {article.surface(span)!r} [{span.start}, {span.end}) is marked twice; remove one"
+            )
         seen.add(span)
     return replace(article, spans=spans)
 

@@ -92,10 +92,14 @@ def build_model(config: ModelConfig, task: TaskConfig) -> Model:
     except (OSError, ValueError) as error:
         raise InputError(f"model.path={source}: cannot be loaded as encoder with tokenizer: {_first_line(error)}") from error
     if not tokenizer.is_fast:
-        raise InputError(f"model.path={source}: its tokenizer gives no offsets (it is not a fast tokenizer); choose an encoder with tokenizer.json")
+        raise InputError(
+            f"model.path={source}: its tokenizer gives no offsets (it is not a fast tokenizer); choose an encoder with tokenizer.json"
+        )
     longest = getattr(settings, "max_position_embeddings", None) or task.windows.max_tokens
     if task.windows.max_tokens > longest:
-        raise InputError(f"task.windows.max_tokens={task.windows.max_tokens}: {source} reads at most {longest} tokens; set it to that or less")
+        raise InputError(
+            f"task.windows.max_tokens={task.windows.max_tokens}: {source} reads at most {longest} tokens; set it to that or less"
+        )
     return Model(network, tokenizer, task)
 
 
@@ -129,7 +133,9 @@ def _package_folder(config: ModelConfig) -> str:
     """Return the folder with the weights inside an installed package, which is found without being imported."""
     spec = importlib.util.find_spec(str(config.package))
     if spec is None or not spec.submodule_search_locations:
-        raise InputError(f"model={config.name}: the package {config.package} is not installed; run 'make setup', or choose model=hub model.path=FOLDER")
+        raise InputError(
+            f"model={config.name}: the package {config.package} is not installed; run 'make setup', or choose model=hub model.path=FOLDER"
+        )
     found = [path for root in spec.submodule_search_locations for path in sorted(Path(root).rglob("model.safetensors"))]
     if not found:
         raise InputError(f"model={config.name}: the package {config.package} holds no model.safetensors; reinstall it")
@@ -137,7 +143,9 @@ def _package_folder(config: ModelConfig) -> str:
         with found[0].open("rb") as weights:
             digest = hashlib.file_digest(weights, "sha256").hexdigest()
         if digest != config.sha256:
-            raise InputError(f"{found[0]}: SHA-256 is {digest}, expected {config.sha256}; the package is damaged or was changed: reinstall it")
+            raise InputError(
+                f"{found[0]}: SHA-256 is {digest}, expected {config.sha256}; the package is damaged or was changed: reinstall it"
+            )
     return str(found[0].parent)
 
 

@@ -22,7 +22,7 @@ class EncoderReader:
 
     def __init__(self, model: Model, device: torch.device) -> None:
         self.model = model
-        self.network = model.network.to(device)
+        self.network = model.network.to(device)  # type: ignore[arg-type]
         self.windower = model.windower()
         self.device = device
 

@@ -11,7 +11,7 @@ import os
 import platform
 import subprocess
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -147,7 +147,9 @@ def finished_runs() -> list[Run]:
 def _latest(task: str) -> Run:
     runs = [run for run in finished_runs() if not task or run.info()["config"]["task"]["name"] == task]
     if not runs:
-        raise InputError(f"run=latest{':' if task else ''}{task}: no finished run{f' of task {task}' if task else ''} below {MODELS}/; train one first")
+        raise InputError(
+            f"run=latest{':' if task else ''}{task}: no finished run{f' of task {task}' if task else ''} below {MODELS}/; train one first"
+        )
     return runs[-1]
 
 
@@ -178,7 +180,7 @@ def replacing(path: Path):  # noqa: ANN201
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         yield temporary
-        os.replace(temporary, path)
+        temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
 

@@ -36,12 +36,12 @@ class Counts:
 
     @property
     def precision(self) -> float | None:
-        """tp / (tp + fp); None if nothing was predicted."""
+        """Tp / (tp + fp); None if nothing was predicted."""
         return self.tp / (self.tp + self.fp) if self.tp + self.fp else None
 
     @property
     def recall(self) -> float | None:
-        """tp / (tp + fn); None if nothing was annotated."""
+        """Tp / (tp + fn); None if nothing was annotated."""
         return self.tp / (self.tp + self.fn) if self.tp + self.fn else None
 
     @property

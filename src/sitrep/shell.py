@@ -10,7 +10,6 @@ import logging
 import re
 import shutil
 import sys
-import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -20,8 +19,7 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
-from hydra.types import RunMode
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
 from sitrep import config as schemas
@@ -71,7 +69,7 @@ def _run_job(name: str, composed: DictConfig) -> int:
     folder = Path(HydraConfig.get().runtime.output_dir)
     folder = folder.relative_to(Path.cwd()) if folder.is_relative_to(Path.cwd()) else folder
     try:
-        job_config = schemas.load(SCHEMAS[name], composed)
+        job_config: Any = schemas.load(SCHEMAS[name], composed)
         return JOBS[name](job_config, folder) if name == "train" else JOBS[name](job_config)
     except InputError as error:
         code = _fail(error)

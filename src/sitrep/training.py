@@ -48,8 +48,8 @@ def encode_training(model: Model, articles: Sequence[Article]) -> TrainingData:
     ledger: list[Lost] = []
     for encoded in windower.encode(articles):
         if model.task.kind == NER:
-            windows, lost = windower.tag_windows(encoded, model.tags)
-            rows += windows
+            tagged, lost = windower.tag_windows(encoded, model.tags)
+            rows += tagged
             ledger += lost
         else:
             windows = [windower.input_ids(encoded, window) for window in encoded.windows]
@@ -65,7 +65,9 @@ def _class_target(model: Model, article: Article) -> int | list[float]:
     return [float(label in gold) for label in model.task.labels]
 
 
-def train_model(model: Model, config: TrainerConfig, train: TrainingData, dev: Sequence[Article], run: Run, seed: int, device: torch.device) -> None:
+def train_model(
+    model: Model, config: TrainerConfig, train: TrainingData, dev: Sequence[Article], run: Run, *, seed: int, device: torch.device
+) -> None:
     """Train `model` in place and leave it as it was after the best epoch on dev (the first of equals)."""
     set_seed(seed)
     arguments = TrainingArguments(
@@ -92,7 +94,7 @@ def train_model(model: Model, config: TrainerConfig, train: TrainingData, dev: S
         disable_tqdm=not sys.stderr.isatty(),
         report_to="none",
     )
-    trainer = ArticleTrainer(model, config, run, args=arguments, train_dataset=train.rows, eval_dataset=list(dev))
+    trainer = ArticleTrainer(model, config, dev, run, args=arguments, train_dataset=train.rows)
     if config.patience:
         trainer.add_callback(EarlyStoppingCallback(config.patience))
     trainer.train()
@@ -103,10 +105,10 @@ def train_model(model: Model, config: TrainerConfig, train: TrainingData, dev: S
 class ArticleTrainer(Trainer):
     """A `Trainer` that scores whole dev articles after each epoch, with the scorer that also scores the test split."""
 
-    def __init__(self, model: Model, config: TrainerConfig, run: Run, **kwargs: Any) -> None:
+    def __init__(self, model: Model, config: TrainerConfig, dev: Sequence[Article], run: Run, **kwargs: Any) -> None:
         collate = Collator(model.task.kind, model.tokenizer.pad_token_id)
-        super().__init__(model=model.network, data_collator=collate, **kwargs)
-        self.article_model, self.config, self.run = model, config, run
+        super().__init__(model=model.network, data_collator=collate, eval_dataset=list(dev), **kwargs)
+        self.article_model, self.config, self.dev, self.run = model, config, dev, run
         self.began = time.monotonic()
 
     def create_optimizer(self, model: Any = None) -> torch.optim.Optimizer:
@@ -132,8 +134,8 @@ class ArticleTrainer(Trainer):
     def evaluate(self, eval_dataset: Any = None, ignore_keys: Any = None, metric_key_prefix: str = "eval") -> dict[str, float]:
         """Read the dev articles, score them, and add a line to the run's history."""
         task = self.article_model.task
-        pred = list(EncoderReader(self.article_model, self.args.device).read(self.eval_dataset))
-        strict = score(self.eval_dataset, pred, task)["strict"]
+        pred = list(EncoderReader(self.article_model, self.args.device).read(self.dev))
+        strict = score(self.dev, pred, task)["strict"]
         micro, macro = strict["micro"]["f1"] or 0.0, strict["macro"]["f1"] or 0.0
         losses = [row["loss"] for row in self.state.log_history if "loss" in row]
         row = {
@@ -163,6 +165,7 @@ class Collator:
     pad_id: int
 
     def __call__(self, rows: Sequence[dict[str, Any]]) -> dict[str, torch.Tensor]:
+        """Return the tensors of one batch."""
         if self.kind == NER:
             batch = pad_windows([row["input_ids"] for row in rows], self.pad_id)
             longest = batch["input_ids"].shape[1]
@@ -194,8 +197,12 @@ def tokens_per_second(model: Model, train: TrainingData, batch_size: int, device
     """Time one forward and backward pass of the longest rows; neither weights nor random state are changed."""
     kind = model.task.kind
     rows = sorted(train.rows, key=lambda row: len(row["input_ids"] if kind == NER else row["windows"]))[-batch_size:]
-    batch = {name: tensor.to(device) for name, tensor in Collator(kind, model.tokenizer.pad_token_id)(rows).items() if name in ("input_ids", "attention_mask")}
-    network = model.network.to(device).train()
+    batch = {
+        name: tensor.to(device)
+        for name, tensor in Collator(kind, model.tokenizer.pad_token_id)(rows).items()
+        if name in ("input_ids", "attention_mask")
+    }
+    network = model.network.to(device).train()  # type: ignore[arg-type]
     with torch.random.fork_rng():
         began = time.monotonic()
         network(**batch).logits.sum().backward()

@@ -7,6 +7,7 @@ the tokenizer's own idea of a word, so that `Iran` in `Iran-backed` can be a men
 
 from __future__ import annotations
 
+import itertools
 import math
 import unicodedata
 from bisect import bisect_left, bisect_right
@@ -167,12 +168,12 @@ def cut_windows(n_tokens: int, size: int, overlap: int) -> list[tuple[int, int]]
         return [(0, n_tokens)]
     n_windows = math.ceil((n_tokens - overlap) / (size - overlap))
     edges = [i * (n_tokens - overlap) // n_windows for i in range(n_windows + 1)]
-    return [(start, end + overlap) for start, end in zip(edges, edges[1:], strict=False)]
+    return [(start, end + overlap) for start, end in itertools.pairwise(edges)]
 
 
 def share_out(windows: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
     """Return one half-open range a window: its tokens that no other window sees from further inside. Overlaps are halved."""
-    middles = [(left[1] + right[0]) // 2 for left, right in zip(windows, windows[1:], strict=False)]
+    middles = [(left[1] + right[0]) // 2 for left, right in itertools.pairwise(windows)]
     return list(zip([0, *middles], [*middles, windows[-1][1]], strict=True))
 
 

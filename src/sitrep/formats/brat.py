@@ -28,7 +28,8 @@ def read(path: Path, context: Context) -> Iterator[Article]:
     meta = _read_meta(path.with_suffix(".json"))
     text = decode(_find_text(path, meta.pop("text_sha256", None), context.text_dir), path.with_suffix(".txt"))
     labels = {name: tuple(values) for name, values in meta.pop("labels", {}).items()}
-    spans, others = [], Counter()
+    spans: list[Span] = []
+    others = Counter[str]()
     for number, line in enumerate(read_text(path).split("\n"), start=1):
         if line.startswith("T"):
             spans.append(_parse_entity(line.rstrip("\r"), text, Source(str(path), number)))
@@ -48,7 +49,7 @@ def _read_meta(path: Path) -> dict:
     except json.JSONDecodeError as error:
         raise RowError(Source(str(path), error.lineno), f"not JSON: {error}") from error
     if not isinstance(meta, dict) or not isinstance(meta.get("labels", {}), dict):
-        raise RowError(Source(str(path)), "expected an object such as {\"text_sha256\": \"...\", \"labels\": {\"topics\": []}}")
+        raise RowError(Source(str(path)), 'expected an object such as {"text_sha256": "...", "labels": {"topics": []}}')
     return meta
 
 
@@ -80,7 +81,8 @@ def _parse_entity(line: str, text: str, source: Source) -> Span:
         raise RowError(source, f"expected 'T1<TAB>LABEL start end<TAB>surface', found {line!r}")
     if ";" in match["offsets"]:
         raise RowError(
-            source, f"discontinuous mention {match['surface']!r} ({match['offsets']}): join its fragments in brat, sitrep reads whole mentions"
+            source,
+            f"discontinuous mention {match['surface']!r} ({match['offsets']}): join its fragments in brat, sitrep reads whole mentions",
         )
     start, end = map(int, match["offsets"].split())
     if not 0 <= start < end <= len(text):

@@ -67,7 +67,7 @@ def _typed(row: dict, key: str, kind: type, source: Source) -> Any:
         return kind()
     if not isinstance(value, kind):
         raise RowError(source, f"'{key}' must be a JSON {'array' if kind is list else 'object'}, found {value!r}")
-    if key == "labels" and not all(isinstance(names, list) for names in value.values()):
+    if key == "labels" and not all(isinstance(names, list) for names in row[key].values()):
         raise RowError(source, f"'labels' must map each field to a list, found {value!r}")
     return value
 

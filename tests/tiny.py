@@ -1,0 +1,117 @@
+"""Small things for tests that train: encoders with random weights, tokenizers of every kind, a corpus made from templates."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from pathlib import Path
+
+import hydra
+from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
+from transformers import BertConfig, BertModel, PreTrainedTokenizerFast, set_seed
+
+from sitrep import config as schemas
+from sitrep.formats import read_articles
+from sitrep.shell import CONFIGS, SCHEMAS, quote_path
+
+ROOT = Path(__file__).parents[1]
+ENTITIES = ("PERSON", "ARMED_GROUP", "LOCATION", "DATE")
+TOPICS = ("bombing", "kidnapping", "diplomacy")
+REGIONS = ("west-africa", "south-asia")
+
+PLACES = {"west-africa": ("Gao", "Ségou", "Mopti", "Diffa"), "south-asia": ("Quetta", "Khost", "Multan", "Ghazni")}
+PEOPLE = ("Amina Sow", "Tariq Mirza", "Paul Okoro", "Leila Rahim")
+GROUPS = ("Desert Front", "Red Banner", "River Army")
+DAYS = ("Monday", "Tuesday", "Friday")
+SENTENCES = {
+    "bombing": ("A bomb planted by the {group} exploded in {place} on {day}.", "The blast in {place} tore through a bus, {person} said."),
+    "kidnapping": ("Gunmen of the {group} abducted a nurse near {place} on {day}.", "Her captors want a ransom, {person} said in {place}."),
+    "diplomacy": ("Envoys met {person} in {place} on {day} to discuss a truce.", "The talks with the {group} go on in {place}."),
+}
+
+
+def compose(command: str, *arguments: str):
+    """Return the checked config of `command`, as its entry script would."""
+    with hydra.initialize_config_dir(str(CONFIGS), version_base="1.3"):
+        return schemas.load(SCHEMAS[command], hydra.compose(command, [quote_path(argument) for argument in arguments]))
+
+
+def write_corpus(folder: Path, n_articles: int = 14, seed: int = 0) -> Path:
+    """Write annotated Markdown articles, the last one longer than any window of `SMALL`."""
+    folder.mkdir(parents=True)
+    draw = random.Random(seed)
+    for number in range(n_articles):
+        topic, region = TOPICS[number % len(TOPICS)], REGIONS[number % len(REGIONS)]
+        n_rounds = 12 if number == n_articles - 1 else 1
+        paragraphs = [_fill(sentence, region, draw) for _ in range(n_rounds) for sentence in SENTENCES[topic]]
+        attack = str(topic != "diplomacy").lower()
+        front = f"id: art-{number:02}\ndate: 2020-01-{number + 1:02}\nregion: {region}\ntopics: [{topic}]\nattack: {attack}"
+        (folder / f"art-{number:02}.md").write_text(f"---\n{front}\n---\n" + "\n\n".join(paragraphs) + "\n", encoding="utf-8")
+    return folder
+
+
+def _fill(sentence: str, region: str, draw: random.Random) -> str:
+    return sentence.format(
+        place=f"[{draw.choice(PLACES[region])}](LOCATION)",
+        person=f"[{draw.choice(PEOPLE)}](PERSON)",
+        group=f"[{draw.choice(GROUPS)}](ARMED_GROUP)",
+        day=f"[{draw.choice(DAYS)}](DATE)",
+    )
+
+
+SMALL = ("task.windows.max_tokens=48", "task.windows.overlap=8", "device=cpu", "trainer.batch_size=4")
+
+
+def own_data(corpus: Path) -> list[str]:
+    """Return the arguments that declare a corpus of `write_corpus`."""
+    labels = {"entities": ENTITIES, "topics": TOPICS, "region": REGIONS}
+    return ["data=own", f"data.path={corpus}", *(f"data.labels.{field}=[{','.join(names)}]" for field, names in labels.items())]
+
+
+def write_encoder(folder: Path) -> Path:
+    """Write an untrained BERT of two thin layers, with its tokenizer."""
+    tokenizer = train_tokenizer("wordpiece", project_sentences())
+    set_seed(0)
+    network = BertModel(
+        BertConfig(
+            vocab_size=len(tokenizer), hidden_size=32, num_hidden_layers=2, num_attention_heads=2, intermediate_size=64,
+            max_position_embeddings=64, pad_token_id=tokenizer.pad_token_id,
+        )  # fmt: skip
+    )
+    network.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return folder
+
+
+def project_sentences() -> list[str]:
+    """Return the first sentences of the project's own corpus."""
+    return [article.text[:400] for article in read_articles(ROOT / "data" / "articles" / "sahel")]
+
+
+KINDS = ("wordpiece", "byte-bpe", "byte-bpe-prefix", "unigram")
+
+
+def train_tokenizer(kind: str, texts: Sequence[str]) -> PreTrainedTokenizerFast:
+    """Train a tokenizer as BERT (`wordpiece`), GPT-2 and RoBERTa (`byte-bpe`, with a space put in front: `-prefix`) or T5 (`unigram`) have."""
+    unk, pad, cls, sep = special = ["[UNK]", "[PAD]", "[CLS]", "[SEP]"]
+    if kind == "wordpiece":
+        tokenizer = Tokenizer(models.WordPiece(unk_token=unk))
+        tokenizer.normalizer = normalizers.BertNormalizer(lowercase=True)
+        tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+        tokenizer.decoder = decoders.WordPiece()
+        trainer = trainers.WordPieceTrainer(vocab_size=500, special_tokens=special, show_progress=False)
+    elif kind == "unigram":
+        tokenizer = Tokenizer(models.Unigram())
+        tokenizer.normalizer = normalizers.NFKC()
+        tokenizer.pre_tokenizer = pre_tokenizers.Metaspace(prepend_scheme="always")
+        trainer = trainers.UnigramTrainer(vocab_size=300, special_tokens=special, unk_token=unk, show_progress=False)
+    else:
+        tokenizer = Tokenizer(models.BPE())
+        tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=kind.endswith("prefix"))
+        alphabet = pre_tokenizers.ByteLevel.alphabet()
+        trainer = trainers.BpeTrainer(vocab_size=500, special_tokens=special, initial_alphabet=alphabet, show_progress=False)
+    tokenizer.train_from_iterator(texts, trainer)
+    template = "$A [SEP]" if kind == "unigram" else "[CLS] $A [SEP]"
+    ids = [(token, tokenizer.token_to_id(token)) for token in (cls, sep)]
+    tokenizer.post_processor = processors.TemplateProcessing(single=template, special_tokens=ids)
+    return PreTrainedTokenizerFast(tokenizer_object=tokenizer, unk_token=unk, pad_token=pad, cls_token=cls, sep_token=sep)
