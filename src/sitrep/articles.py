@@ -82,7 +82,7 @@ class Article:
         A string counts as a list of one; an empty string, as spreadsheets write it, as an empty list.
         """
         if field_name in self.labels:
-            return tuple(self.labels[field_name])
+            return tuple(str(item) for item in self.labels[field_name])
         value = self.extra.get(field_name)
         if value is None:
             return None

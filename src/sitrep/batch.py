@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import json
 import os
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
 from typing import Any, Protocol
@@ -43,7 +44,7 @@ class Summary:
     n_resumed: int = 0
     n_rejected: int = 0
     n_duplicate_ids: int = 0
-    n_mentions: int = 0
+    found: Counter[str] = field(default_factory=Counter)  # `LABEL` or `field=label` -> how often
 
 
 def apply_readers(readers: Sequence[tuple[str | None, Reader]], articles: Iterable[Article]) -> Iterator[Article]:
@@ -54,18 +55,18 @@ def apply_readers(readers: Sequence[tuple[str | None, Reader]], articles: Iterab
     stream = iter(articles)
     while chunk := list(islice(stream, CHUNK)):
         merged = chunk
-        for field, reader in readers:
+        for class_field, reader in readers:
             predictions = list(reader.read(chunk))
-            merged = [_merge(article, pred, field) for article, pred in zip(merged, predictions, strict=True)]
+            merged = [_merge(article, pred, class_field) for article, pred in zip(merged, predictions, strict=True)]
         yield from merged
 
 
-def _merge(article: Article, pred: Article, field: str | None) -> Article:
-    if field is None:
+def _merge(article: Article, pred: Article, class_field: str | None) -> Article:
+    if class_field is None:
         spans = (replace(span, score=span.score if span.score is None else round(span.score, DECIMALS)) for span in pred.spans)
         return replace(article, spans=tuple(spans))
-    scores = {label: round(score, DECIMALS) for label, score in pred.scores.get(field, {}).items()}
-    return article.with_classes(field, pred.labels[field], scores)
+    scores = {label: round(score, DECIMALS) for label, score in pred.scores.get(class_field, {}).items()}
+    return article.with_classes(class_field, pred.labels[class_field], scores)
 
 
 def predict_to_file(
@@ -102,7 +103,8 @@ def predict_to_file(
             articles = _count_ids(read_input(refuse if strict else reject), summary)
             for article in apply(islice(articles, summary.n_resumed, None)):
                 lines.write(jsonl.format_row(article) + "\n")
-                summary.n_mentions += len(article.spans)
+                summary.found.update(span.label for span in article.spans)
+                summary.found.update(f"{name}={label}" for name, labels in article.labels.items() for label in labels)
         partial.replace(output)
         manifest.unlink()
         if summary.n_rejected:

@@ -5,6 +5,7 @@ YAML holds the values; here stand the types and the rules between fields. Nothin
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, is_dataclass, make_dataclass
 from functools import cache
@@ -170,6 +171,9 @@ class PredictConfig:
     strict: bool
     device: str
 
+    def __post_init__(self) -> None:
+        _require(bool(self.run), "run=[] names no run")
+
 
 @dataclass(frozen=True)
 class CompareConfig:
@@ -202,20 +206,22 @@ LISTS = ("run", "runs")  # a single value of these is taken as a list of one
 def load(schema: type[Config], composed: DictConfig | dict) -> Config:
     """Return `composed` as a frozen `schema`, types checked and interpolations resolved.
 
-    The plain container is merged back onto the structured schema, since Hydra lets `+trainer.epoch=3` through.
+    The plain container is merged back onto the structured schema, since Hydra lets `+trainer.epoch=3` through. A plain dict,
+    as a run keeps it, holds values only: `${` in it is no reference.
 
     Raises:
         InputError: for an unknown key (with the nearest known), a missing value, a wrong type or a broken rule.
     """
     twin = OmegaConf.structured(_unfrozen(schema))  # type: ignore[arg-type]
     try:
-        plain = OmegaConf.to_container(OmegaConf.create(composed), resolve=True, throw_on_missing=True)
+        references = composed if isinstance(composed, DictConfig) else _escape(composed)
+        plain = OmegaConf.to_container(OmegaConf.create(references), resolve=True, throw_on_missing=True)
         assert isinstance(plain, dict)
         plain.pop("hydra", None)
         for key in LISTS:
             if key in plain and get_type_hints(schema)[key] is not str and not isinstance(plain[key], list):
                 plain[key] = [plain[key]]
-        return _freeze(schema, OmegaConf.to_container(OmegaConf.merge(twin, _escape(plain)), resolve=True))
+        return _freeze(schema, OmegaConf.to_container(OmegaConf.merge(twin, _escape(plain)), resolve=True, throw_on_missing=True))
     except MissingMandatoryValue as error:
         raise InputError(f"{error.full_key}= is missing; give it on the command line") from error
     except ConfigKeyError as error:
@@ -244,7 +250,12 @@ def _escape(value: Any) -> Any:
         return {key: _escape(item) for key, item in value.items()}
     if isinstance(value, list):
         return [_escape(item) for item in value]
-    return value.replace("${", "\\${") if isinstance(value, str) else value
+    return escape_reference(value) if isinstance(value, str) else value
+
+
+def escape_reference(text: str) -> str:
+    """Return `text` so that OmegaConf reads it as it is: `${` escaped, and the backslashes before it doubled."""
+    return re.sub(r"(\\*)\$\{", r"\1\1\\${", text)
 
 
 def known_keys(node: DictConfig, prefix: str = "") -> list[str]:

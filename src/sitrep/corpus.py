@@ -20,6 +20,7 @@ from sitrep.articles import Article
 from sitrep.config import NER, SPLITS, DataConfig, TaskConfig
 from sitrep.errors import InputError, did_you_mean
 from sitrep.formats import read_articles
+from sitrep.formats.files import read_text
 from sitrep.labels import ENTITIES, check_classes, check_entities
 
 log = logging.getLogger(__name__)
@@ -107,7 +108,7 @@ def read_splits(path: Path) -> dict[str, str]:
     """
     splits: dict[str, str] = {}
     lines: dict[str, int] = {}
-    rows = csv.DictReader(io.StringIO(path.read_text(encoding="utf-8")))
+    rows = csv.DictReader(io.StringIO(read_text(path)))
     if not rows.fieldnames or not {"id", "split"} <= set(rows.fieldnames):
         raise InputError(f"{path}:1: expected the columns id,split, found {rows.fieldnames}")
     for row in rows:
@@ -162,7 +163,8 @@ def make_splits(articles: Sequence[Article], data: DataConfig, existing: Mapping
     groups = _same_text(articles)
     if len(groups) < len(SPLITS):
         raise InputError(f"{data.path}: {len(groups)} different articles cannot be split into {', '.join(SPLITS)}; label more")
-    fixed = {name: split for group in groups for name in _ids(group) if (split := _known_split(group, existing or {}))}
+    existing = existing or {}
+    fixed = {name: existing.get(name, split) for group in groups for name in _ids(group) if (split := _known_split(group, existing))}
     split_groups = _split_by_date if data.split_by == "date" else _stratify
     return {**split_groups([group for group in groups if group[0].id not in fixed], groups, fixed, data), **fixed}
 
@@ -234,7 +236,20 @@ def _stratify(free: list[list[Article]], groups: list[list[Article]], fixed: Map
             take(group, split)
             order.remove(group)
             splits |= dict.fromkeys(_ids(group), split)
+    _fill_empty_splits(splits, free, fixed)
     return splits
+
+
+def _fill_empty_splits(splits: dict[str, str], free: Sequence[Sequence[Article]], fixed: Mapping[str, str]) -> None:
+    """Give an article of the fullest split to each that got none, as rare labels bring about in a small corpus."""
+    for empty in SPLITS:
+        if empty in splits.values() or empty in fixed.values():
+            continue
+        sizes = Counter(splits[group[0].id] for group in free)
+        for fullest, n in sizes.most_common(1):
+            if n > 1:
+                group = next(group for group in reversed(free) if splits[group[0].id] == fullest)
+                splits |= dict.fromkeys(_ids(group), empty)
 
 
 def count_labels(articles: Iterable[Article], splits: Mapping[str, str], fields: Sequence[str]) -> dict[str, Counter[str]]:

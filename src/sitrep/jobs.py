@@ -187,8 +187,12 @@ def predict(config: PredictConfig) -> int:
     say(
         f"{summary.n_articles + summary.n_rejected} read: {summary.n_articles} predicted"
         + (f" ({summary.n_resumed} of them before this run)" if summary.n_resumed else "")
-        + f", {summary.n_rejected} rejected; {summary.n_mentions} mentions; {time.monotonic() - began:.1f} s"
+        + f", {summary.n_rejected} rejected; {time.monotonic() - began:.1f} s"
     )
+    if summary.found:
+        console().print(
+            count_table("in the articles predicted now", "label", ["n"], ((label, [n]) for label, n in sorted(summary.found.items())))
+        )
     say(f"predictions: {output}" + (f"\nrejected: {output}.rejected.jsonl" if summary.n_rejected else ""))
     return 0 if summary.n_articles else 1
 

@@ -38,7 +38,8 @@ class LookupReader:
     def save(self, folder: Path) -> None:
         """Write the surfaces to `folder`."""
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / FILE_NAME).write_text(json.dumps({"schema_version": 1, "surfaces": self.surfaces}, ensure_ascii=False, indent=0) + "\n")
+        content = json.dumps({"schema_version": 1, "surfaces": self.surfaces}, ensure_ascii=False, indent=0)
+        (folder / FILE_NAME).write_text(content + "\n", encoding="utf-8")
 
 
 def fit_lookup(articles: Iterable[Article]) -> LookupReader:

@@ -15,6 +15,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import torch
+from safetensors import SafetensorError
 from transformers import (
     AutoConfig,
     AutoModelForSequenceClassification,
@@ -89,8 +90,10 @@ def build_model(config: ModelConfig, task: TaskConfig) -> Model:
         if task.kind != NER:
             settings.problem_type = "single_label_classification" if task.kind == "multi-class" else "multi_label_classification"
         network = HEADS[head].from_pretrained(source, config=settings, dtype=torch.float32)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, SafetensorError) as error:
         raise InputError(f"model.path={source}: cannot be loaded as encoder with tokenizer: {_first_line(error)}") from error
+    if set(tokenizer.get_vocab()) <= {*tokenizer.all_special_tokens, "▁"}:  # what transformers makes of a folder without tokenizer files
+        raise InputError(f"model.path={source}: holds no tokenizer; copy tokenizer.json and tokenizer_config.json of the encoder there")
     if not tokenizer.is_fast:
         raise InputError(
             f"model.path={source}: its tokenizer gives no offsets (it is not a fast tokenizer); choose an encoder with tokenizer.json"

@@ -6,6 +6,7 @@ misspelt keys and options, so that the answer can name the nearest right one.
 
 from __future__ import annotations
 
+import argparse
 import logging
 import re
 import shutil
@@ -78,6 +79,8 @@ def _run_job(name: str, composed: DictConfig) -> int:
         code = 130
     if name == "train" and not (folder / "run.json").exists():
         shutil.rmtree(folder, ignore_errors=True)  # nothing was learnt yet: leave no empty run
+        if folder.parent.exists() and not any(folder.parent.iterdir()):
+            folder.parent.rmdir()
     return code
 
 
@@ -95,7 +98,7 @@ def quote_path(argument: str) -> str:
     if not equals or key.lstrip("+") not in PATH_KEYS or value in ("", "null", "???"):
         return argument
     if key in schemas.LISTS and value.startswith("[") and value.endswith("]") and not Path(value).exists():
-        items = [item.strip() for item in value[1:-1].split(",")]
+        items = [item.strip() for item in value[1:-1].split(",") if item.strip()]
         if any(item[:1] in ("'", '"') for item in items):
             return argument  # quoted by the user
         return f"{key}=[{','.join(map(_quote, items))}]"
@@ -103,8 +106,8 @@ def quote_path(argument: str) -> str:
 
 
 def _quote(value: str) -> str:
-    value = re.sub(r"(\\*)\$\{", r"\1\1\\${", value)  # OmegaConf would read ${...} as a reference
-    value = re.sub(r"(\\*)('|$)", lambda match: match[1] * 2 + (r"\'" if match[2] else ""), value)
+    value = schemas.escape_reference(value)
+    value = re.sub(r"(\\*)('|\Z)", lambda match: match[1] * 2 + (r"\'" if match[2] else ""), value)
     return f"'{value}'"
 
 
@@ -114,6 +117,8 @@ def check_arguments(name: str, arguments: Sequence[str]) -> DictConfig:
     Raises:
         InputError: for a misspelt key or option, with the nearest right one.
     """
+    own, arguments = _own_configs(arguments)
+    folders = [CONFIGS, *own]
     raw = [argument for argument in arguments if not argument.startswith("-") and ("=" in argument or argument.startswith("~"))]
     stray = [argument for argument in arguments if not argument.startswith("-") and argument not in raw]
     if stray and not any(argument.startswith("-") for argument in arguments):
@@ -124,12 +129,24 @@ def check_arguments(name: str, arguments: Sequence[str]) -> DictConfig:
         raise InputError(f"cannot be parsed: {_first_line(error)}; values with special characters need quotes: 'key=\"value\"'") from error
     with hydra.initialize_config_dir(str(CONFIGS), version_base="1.3"):
         for override in overrides:
-            _check_option(override)
-        options = [override.input_line or "" for override in overrides if _is_group(override)]
-        known = schemas.known_keys(_compose(name, options))
+            _check_option(override, folders)
+        search = [f"hydra.searchpath=[{','.join(_quote(f'file://{folder}') for folder in own)}]"] if own else []
+        options = [override.input_line or "" for override in overrides if _is_group(override, folders)]
+        known = schemas.known_keys(_compose(name, search + options))
         for override in overrides:
-            _check_key(override, known)
-        return _compose(name, [override.input_line or "" for override in overrides])
+            if not _is_group(override, folders):
+                _check_key(override, known)
+        return _compose(name, search + [override.input_line or "" for override in overrides])
+
+
+def _own_configs(arguments: Sequence[str]) -> tuple[list[Path], list[str]]:
+    """Return the folder that Hydra's `--config-dir` adds to ours, if it is given, and the other arguments."""
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    parser.add_argument("--config-dir", "-cd", type=Path)
+    given, others = parser.parse_known_args(arguments)
+    if given.config_dir and not given.config_dir.is_dir():
+        raise InputError(f"--config-dir {given.config_dir}: no such folder")
+    return [given.config_dir.resolve()] if given.config_dir else [], others
 
 
 def _compose(name: str, overrides: Sequence[str]) -> DictConfig:
@@ -146,21 +163,21 @@ def _first_of_sweep(override: Override) -> Override:
     return override
 
 
-def _is_group(override: Override) -> bool:
-    return (CONFIGS / override.key_or_group).is_dir()
+def _is_group(override: Override, folders: Sequence[Path]) -> bool:
+    return any((folder / override.key_or_group).is_dir() for folder in folders)
 
 
-def _check_option(override: Override) -> None:
+def _check_option(override: Override, folders: Sequence[Path]) -> None:
     group, value = override.key_or_group, override.value()
-    if _is_group(override) and isinstance(value, str):
-        options = [path.stem for path in (CONFIGS / group).glob("*.yaml")]
+    if _is_group(override, folders) and isinstance(value, str):
+        options = [path.stem for folder in folders for path in (folder / group).glob("*.yaml")]
         if value not in options:
             raise InputError(f"{group}={value} is unknown{did_you_mean(value, options)}")
 
 
 def _check_key(override: Override, known: Sequence[str]) -> None:
     key = override.key_or_group
-    if override.is_add() or _is_group(override) or key.startswith("hydra") or key in known:
+    if override.is_add() or key.startswith("hydra") or key in known:
         return
     parent = key.rpartition(".")[0]
     # the nearest among its siblings, or a key of that name elsewhere; else among all
@@ -176,7 +193,7 @@ def _is_sweep(arguments: Sequence[str]) -> bool:
 
 def _claim_run_folder(composed: DictConfig, arguments: Sequence[str]) -> list[str]:
     """Make the run folder exclusively, so that two starts in one second get two, and return the override that names it."""
-    if any(argument.startswith(("-", "hydra.")) for argument in arguments):
+    if any(argument.startswith(("-", "hydra.")) for argument in _own_configs(arguments)[1]):
         return []  # --help, --cfg and the like run nothing
     folder = Path(composed.hydra.run.dir)
     for attempt in range(1, 1000):

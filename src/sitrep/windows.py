@@ -206,8 +206,8 @@ def _absorb_marks(text: str, extents: Sequence[tuple[int, int]]) -> list[int]:
     """Return token ends moved over combining marks and joiners that no token covers, since normalisers drop them."""
     ends = [end for _, end in extents]
     following = [start for start, _ in extents[1:]] + [len(text)]
-    for i, limit in enumerate(following):
-        if extents[i][0] == extents[i][1]:
+    for i, ((start, end), limit) in enumerate(zip(extents, following, strict=False)):
+        if start == end:
             continue
         while ends[i] < limit and (unicodedata.category(text[ends[i]])[0] == "M" or text[ends[i]] in JOINERS):
             ends[i] += 1

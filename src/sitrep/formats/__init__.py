@@ -66,9 +66,9 @@ def list_files(path: Path, format: str | None = None) -> list[Path]:
         if not found:
             raise InputError(f"{path}: no such file, folder or glob match")
     names = set(found)
-    files = [file for file in found if not _belongs_to_ann(file, names)]
+    files = [file for file in found if file.name != "splits.csv" and not _belongs_to_ann(file, names)]
     if format is None:
-        unknown = [file for file in files if file.suffix.lower() not in ENDINGS and file.name != "splits.csv"]
+        unknown = [file for file in files if file.suffix.lower() not in ENDINGS]
         if unknown:
             log.warning("%s: %d files of unknown ending are not read, such as %s", path, len(unknown), unknown[0])
         files = [file for file in files if file.suffix.lower() in ENDINGS]

@@ -113,7 +113,7 @@ def write(articles: Iterable[Article], folder: Path) -> None:
     """Write each article to `folder/<id>.md`.
 
     Raises:
-        InputError: if an article holds what the format cannot: overlapping spans, newlines around the text.
+        InputError: if an article holds what the format cannot: overlapping spans, labels of several words, newlines around the text.
     """
     for article in articles:
         path = folder / f"{article.id}.md"
@@ -129,6 +129,8 @@ def format_article(article: Article) -> str:
     if article.labels:
         fields["labels"] = {name: list(values) for name, values in article.labels.items()}
     front = yaml.safe_dump(fields, allow_unicode=True, sort_keys=False, width=10_000)
+    if "\x85" in front:  # PyYAML writes it as it is, but reads it as a line end
+        front = yaml.safe_dump(fields, allow_unicode=False, sort_keys=False, width=10_000)
     return f"---\n{front}---\n{_mark(article)}\n"
 
 
@@ -137,6 +139,10 @@ def _mark(article: Article) -> str:
     for span in sorted(article.spans):
         if span.start < position:
             raise InputError(f"{article.where(span)}: overlapping spans cannot be marked; write JSONL instead")
+        if not LABEL.fullmatch(f"({span.label})"):
+            raise InputError(
+                f"{article.where(span)}: label {span.label!r} holds white space or a parenthesis and cannot be marked; write JSONL instead"
+            )
         parts += [_escape(article.text[position : span.start]), f"[{_escape(article.surface(span))}]({span.label})"]
         position = span.end
     return "".join([*parts, _escape(article.text[position:])])

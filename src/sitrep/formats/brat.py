@@ -37,7 +37,7 @@ def read(path: Path, context: Context) -> Iterator[Article]:
             others[line[0]] += 1
     if others:
         log.warning("%s: %d lines are no entities and were not read (%s)", path, others.total(), dict(others))
-    article_id = meta.pop("id", context.article_id)
+    article_id = str(meta.pop("id", context.article_id))
     yield Article(id=article_id, text=text, spans=tuple(spans), labels=labels, extra=meta, source=Source(str(path)))
 
 
@@ -48,7 +48,8 @@ def _read_meta(path: Path) -> dict:
         meta = json.loads(read_text(path))
     except json.JSONDecodeError as error:
         raise RowError(Source(str(path), error.lineno), f"not JSON: {error}") from error
-    if not isinstance(meta, dict) or not isinstance(meta.get("labels", {}), dict):
+    labels = meta.get("labels", {}) if isinstance(meta, dict) else None
+    if not isinstance(labels, dict) or not all(isinstance(values, list) for values in labels.values()):
         raise RowError(Source(str(path)), 'expected an object such as {"text_sha256": "...", "labels": {"topics": []}}')
     return meta
 

@@ -58,7 +58,8 @@ def decode(data: bytes, path: Path, line: int = 1) -> str:
     except UnicodeDecodeError as error:
         raise RowError(
             source,
-            f"not UTF-8: byte 0x{data[error.start]:02x} at byte {error.start}; "
+            # error.object lacks the byte-order mark, if there was one
+            f"not UTF-8: byte 0x{error.object[error.start]:02x} at byte {error.start + len(data) - len(error.object)}; "
             "convert the file, for instance with: iconv -f WINDOWS-1252 -t UTF-8",
         ) from error
 

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -39,15 +40,15 @@ def parse_row(line: str, source: Source, default_id: str) -> Article:
     """
     try:
         row = json.loads(line)
-    except (json.JSONDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:  # ValueError: also a whole number of thousands of digits
         raise RowError(source, f"not JSON: {error}") from error
     if not isinstance(row, dict):
         raise RowError(source, f"expected a JSON object, found {type(row).__name__}")
     text, article_id = row.get("text"), row.get("id", default_id)
     if not isinstance(text, str):
         raise RowError(source, f"no string under 'text'; the row has: {', '.join(row) or 'nothing'}")
-    if not text.isascii() and any("\ud800" <= char <= "\udfff" for char in text):
-        raise RowError(source, "the text holds half of a surrogate pair, which is no character; re-export it as valid Unicode")
+    if "\\ud" in line.lower() and re.search("[\ud800-\udfff]", json.dumps(row, ensure_ascii=False)):
+        raise RowError(source, "the row holds half of a surrogate pair, which is no character; re-export it as valid Unicode")
     if isinstance(article_id, bool) or not isinstance(article_id, (str, int)):
         raise RowError(source, f"'id' must be a string or a whole number, found {article_id!r}")
     return Article(
@@ -69,6 +70,8 @@ def _typed(row: dict, key: str, kind: type, source: Source) -> Any:
         raise RowError(source, f"'{key}' must be a JSON {'array' if kind is list else 'object'}, found {value!r}")
     if key == "labels" and not all(isinstance(names, list) for names in row[key].values()):
         raise RowError(source, f"'labels' must map each field to a list, found {value!r}")
+    if key == "scores" and not all(isinstance(scores, dict) for scores in row[key].values()):
+        raise RowError(source, f"'scores' must map each field to an object, found {value!r}")
     return value
 
 
