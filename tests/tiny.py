@@ -36,7 +36,7 @@ def compose(command: str, *arguments: str):
         return schemas.load(SCHEMAS[command], hydra.compose(command, [quote_path(argument) for argument in arguments]))
 
 
-def write_corpus(folder: Path, n_articles: int = 14, seed: int = 0) -> Path:
+def write_corpus(folder: Path, n_articles: int = 20, seed: int = 0) -> Path:
     """Write annotated Markdown articles, the last one longer than any window of `SMALL`."""
     folder.mkdir(parents=True)
     draw = random.Random(seed)
@@ -74,9 +74,14 @@ def write_encoder(folder: Path) -> Path:
     set_seed(0)
     network = BertModel(
         BertConfig(
-            vocab_size=len(tokenizer), hidden_size=32, num_hidden_layers=2, num_attention_heads=2, intermediate_size=64,
-            max_position_embeddings=64, pad_token_id=tokenizer.pad_token_id,
-        )  # fmt: skip
+            vocab_size=len(tokenizer),
+            hidden_size=32,
+            num_hidden_layers=2,
+            num_attention_heads=2,
+            intermediate_size=64,
+            max_position_embeddings=64,
+            pad_token_id=tokenizer.pad_token_id,
+        )
     )
     network.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
@@ -92,7 +97,7 @@ KINDS = ("wordpiece", "byte-bpe", "byte-bpe-prefix", "unigram")
 
 
 def train_tokenizer(kind: str, texts: Sequence[str]) -> PreTrainedTokenizerFast:
-    """Train a tokenizer as BERT (`wordpiece`), GPT-2 and RoBERTa (`byte-bpe`, with a space put in front: `-prefix`) or T5 (`unigram`) have."""
+    """Train a tokenizer such as BERT (`wordpiece`), GPT-2 (`byte-bpe`), RoBERTa (the same, a space put in front) or T5 (`unigram`) have."""
     unk, pad, cls, sep = special = ["[UNK]", "[PAD]", "[CLS]", "[SEP]"]
     if kind == "wordpiece":
         tokenizer = Tokenizer(models.WordPiece(unk_token=unk))

@@ -1,0 +1,78 @@
+from dataclasses import FrozenInstanceError, replace
+
+import pytest
+from factories import make_article, refused
+
+from sitrep.articles import Article, Source, Span, fingerprint
+
+
+@pytest.mark.parametrize(("start", "end"), [(0, 0), (-1, 2), (3, 2), (0, 5), (4, 5)])
+def test_span_outside_the_text_is_refused(start, end):
+    with refused("news.jsonl:7: article 'x'", f"span LOCATION [{start}, {end})", "text of 4 characters", "code points"):
+        Article("x", "Gao.", (Span(start, end, "LOCATION"),), source=Source("news.jsonl", 7))
+
+
+def test_offsets_count_code_points():
+    article = Article("x", "🚁 über غزة", (Span(7, 10, "LOCATION"),))
+    assert article.surface(article.spans[0]) == "غزة"
+
+
+@pytest.mark.parametrize(("path", "line"), [("a.md", 6), ("a.jsonl", 4)])
+def test_where_names_the_line_of_a_span(path, line):
+    article = make_article(marked="One.\n\nTwo in [Gao](LOCATION).", source=Source(path, 4))
+    assert article.where(article.spans[0]) == f"{path}:{line}: article 'a'"
+    assert article.where() == f"{path}:4: article 'a'"
+
+
+@pytest.mark.parametrize(
+    ("fields", "classes"),
+    [
+        ({"labels": {"topics": ("bombing",)}}, ("bombing",)),
+        ({"labels": {"topics": [3]}}, ("3",)),
+        ({"extra": {"topics": ["bombing", "kidnapping"]}}, ("bombing", "kidnapping")),
+        ({"extra": {"topics": "bombing"}}, ("bombing",)),
+        ({"extra": {"topics": True}}, ("True",)),
+        ({"extra": {"topics": ""}}, ()),
+        ({"extra": {"topics": []}}, ()),
+        ({"extra": {"topics": None}}, None),
+        ({}, None),
+    ],
+)
+def test_classes_are_found_in_labels_or_at_top_level(fields, classes):
+    assert make_article(**fields).classes("topics") == classes
+
+
+def test_with_classes_replaces_the_field_wherever_it_stood():
+    article = make_article(labels={"region": ("sahel",)}, extra={"topics": "bombing", "title": "T"})
+    changed = article.with_classes("topics", ["kidnapping"], {"kidnapping": 0.9})
+    assert changed.labels == {"region": ("sahel",), "topics": ("kidnapping",)}
+    assert (changed.extra, changed.scores) == ({"title": "T"}, {"topics": {"kidnapping": 0.9}})
+    assert article.labels == {"region": ("sahel",)}
+
+
+def test_bare_hides_what_the_annotator_wrote():
+    classes = {"labels": {"topics": ("bombing",)}, "scores": {"topics": {"bombing": 1.0}}}
+    article = make_article(marked="In [Gao](LOCATION).", extra={"n": 1}, **classes)
+    bare = article.bare()
+    assert (bare.id, bare.text, bare.extra) == (article.id, article.text, article.extra)
+    assert (bare.spans, bare.labels, bare.scores) == ((), {}, {})
+
+
+def test_articles_are_frozen():
+    with pytest.raises(FrozenInstanceError):
+        make_article().text = "other"
+
+
+def test_fingerprint_ignores_order_scores_and_source():
+    one = make_article("1", "[Gao](LOCATION) and [Amina](PERSON)")
+    other = replace(one, spans=tuple(replace(span, score=0.5) for span in reversed(one.spans)), source=Source("x"))
+    two = make_article("2")
+    assert fingerprint([one, two]) == fingerprint([two, other])
+
+
+@pytest.mark.parametrize(
+    "changes", [{"id": "b"}, {"text": "in Gao"}, {"spans": ()}, {"spans": (Span(3, 6, "PERSON"),)}, {"labels": {"topics": ("bombing",)}}]
+)
+def test_fingerprint_changes_with_content(changes):
+    article = make_article(marked="In [Gao](LOCATION)")
+    assert fingerprint([replace(article, **changes)]) != fingerprint([article])

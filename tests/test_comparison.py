@@ -1,0 +1,69 @@
+import pytest
+from factories import LABELS, make_article, make_run, refused
+
+from sitrep.articles import fingerprint
+from sitrep.comparison import compare_runs
+from sitrep.scoring import score
+
+GOLD = [make_article("1", "[Amina](PERSON) in [Gao](LOCATION).")]
+GOOD, BAD = GOLD, [make_article("1", "[Amina](PERSON) in Gao.")]
+
+
+@pytest.fixture
+def scored_run(tmp_path):
+    """Return a function that makes a finished run, scored on `gold`."""
+
+    def make(name, pred=GOOD, gold=GOLD, **changes):
+        run = make_run(tmp_path / name, **changes)
+        strict = score(gold, pred, run.config().task)["strict"]
+        run.save_evaluation({"name": "test", "n_articles": len(gold), "data_sha256": fingerprint(gold), "strict": strict}, gold, pred)
+        run.finish(seconds=2.0)
+        return run
+
+    return make
+
+
+def test_scores_stand_beside_each_other_in_the_order_given(scored_run):
+    runs = [scored_run("b", BAD), scored_run("a")]
+    comparison = compare_runs(runs, "test")
+    assert {key: comparison[key] for key in ("name", "task", "labels", "n_articles")} == {
+        "name": "test", "task": "ner", "labels": list(LABELS), "n_articles": 1,
+    }  # fmt: skip
+    rows = [(row["letter"], row["path"], row["seconds"], row["strict"]["micro"]["recall"]) for row in comparison["runs"]]
+    assert rows == [("A", str(runs[0].path), 2.0, 0.5), ("B", str(runs[1].path), 2.0, 1.0)]
+
+
+def test_runs_after_z_are_numbered(scored_run):
+    letters = [row["letter"] for row in compare_runs([scored_run("a")] * 28, "test")["runs"]]
+    assert letters[24:] == ["Y", "Z", "#27", "#28"]
+
+
+@pytest.mark.parametrize("n", [0, 1])
+def test_one_run_is_no_comparison(scored_run, n):
+    with refused(f"runs: {n} given", "two or more", "runs=[A,B]"):
+        compare_runs([scored_run("a")] * n, "test")
+
+
+def test_run_without_the_scores_is_named(scored_run, tmp_path):
+    with refused(f"{tmp_path / 'a'}: has no scores named 'dev' (there are: test)", "python evaluate.py"):
+        compare_runs([scored_run("a"), scored_run("b")], "dev")
+
+
+@pytest.mark.parametrize(
+    ("changes", "what", "values"),
+    [
+        ({"task__labels": [*LABELS, "DATE"]}, "labels", ["PERSON, LOCATION, ARMED_GROUP, DATE"]),
+        ({"gold": [make_article("1", "Amina in [Gao](LOCATION).")]}, "data of 'test'", []),
+    ],
+)
+def test_what_differs_cannot_be_compared(scored_run, tmp_path, changes, what, values):
+    with refused(f"{tmp_path / 'b'} and {tmp_path / 'a'} cannot be compared, their {what} differ", *values, "same articles"):
+        compare_runs([scored_run("a"), scored_run("b", **{"pred": BAD, **changes})], "test")
+
+
+def test_runs_of_different_tasks_cannot_be_compared(scored_run):
+    article = make_article("1", labels={"topics": ("bombing",)})
+    encoder = {"model__kind": "encoder", "model__path": "x"}
+    topics = {"task__kind": "multi-label", "task__field": "topics", "task__labels": ["bombing"]}
+    with refused("their task differ", "topics (multi-label)", "named entities"):
+        compare_runs([scored_run("a"), scored_run("b", [article], [article], **encoder, **topics)], "test")

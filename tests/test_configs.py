@@ -1,0 +1,75 @@
+"""Every YAML in configs/ composes and loads. A new one needs a line in CASES."""
+
+import hydra
+import pytest
+import yaml
+from tiny import compose
+
+from sitrep.config import SPLITS
+from sitrep.shell import CONFIGS, SCHEMAS, check_arguments
+
+OWN = ("data=own", "data.path=x", "data.labels.entities=[A]")
+CASES = {
+    "train": ("train",),
+    "evaluate": ("evaluate", "run=latest"),
+    "predict": ("predict", "run=latest", "input=x", "output=y.jsonl"),
+    "compare": ("compare", "runs=[a,b]"),
+    "annotate": ("annotate",),
+    "quiet": ("annotate",),
+    "action/split": ("annotate", "action=split"),
+    "action/counts": ("annotate", "action=counts"),
+    "data/articles": ("train", "data=articles"),
+    "data/own": ("train", *OWN),
+    "model/minilm": ("train", "model=minilm"),
+    "model/hub": ("train", "model=hub", "model.path=x"),
+    "model/lookup": ("train", "model=lookup"),
+    "task/ner": ("train", "task=ner"),
+    "task/topics": ("train", "task=topics"),
+    "task/region": ("train", "task=region"),
+    "trainer/ner": ("train", "trainer=ner", "task=ner"),
+    "trainer/classification": ("train", "task=region"),
+    "experiment/quickstart": ("train", "experiment=quickstart"),
+    "hydra/job_logging/run": ("train",),
+    "hydra/job_logging/stderr": ("evaluate", "run=latest"),
+}
+
+
+def test_every_config_is_a_case():
+    assert {path.relative_to(CONFIGS).with_suffix("").as_posix() for path in CONFIGS.rglob("*.yaml")} == CASES.keys()
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_a_config_composes_and_loads(name):
+    command, *arguments = CASES[name]
+    check_arguments(command, arguments)
+    config = compose(command, *arguments)
+    assert isinstance(config, SCHEMAS[command])
+    group, _, option = name.rpartition("/")
+    if group in ("action", "data", "model", "task"):
+        assert getattr(config, group).name == option
+
+
+@pytest.mark.parametrize(
+    ("task", "name"), [("ner", "trainer/ner"), ("topics", "trainer/classification"), ("region", "trainer/classification")]
+)
+def test_a_task_chooses_its_trainer(task, name):
+    expected = yaml.safe_load((CONFIGS / f"{name}.yaml").read_text())
+    trainer = compose("train", f"task={task}").trainer
+    assert (trainer.epochs, trainer.batch_size) == (expected["epochs"], expected["batch_size"])
+
+
+@pytest.mark.parametrize("task", ["ner", "topics", "region"])
+def test_the_labels_of_a_task_are_those_of_its_data(task):
+    config = compose("train", f"task={task}")
+    assert config.task.labels == config.data.labels[config.task.field or "entities"]
+    assert set(config.data.split_shares) == set(SPLITS)
+
+
+@pytest.mark.parametrize("command", ["evaluate", "predict", "compare", "annotate"])
+def test_commands_that_are_no_runs_leave_nothing_behind(command, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with hydra.initialize_config_dir(str(CONFIGS), version_base="1.3"):
+        settings = hydra.compose(command, return_hydra_config=True).hydra
+    assert (settings.output_subdir, settings.run.dir) == (None, ".")
+    assert list(settings.job_logging.root.handlers) == ["console"]
+    assert settings.job_logging.handlers.console.stream == "ext://sys.stderr"

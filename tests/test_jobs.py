@@ -1,0 +1,302 @@
+"""Whole jobs: train, evaluate, predict, compare and annotate on a tiny corpus with a tiny encoder; nothing is replaced."""
+
+import json
+import logging
+from pathlib import Path
+
+import pytest
+from tiny import REGIONS, compose, own_data, write_corpus
+
+from sitrep import jobs
+from sitrep.articles import Article, Span
+from sitrep.corpus import read_splits
+from sitrep.errors import InputError
+from sitrep.formats import jsonl, read_articles
+
+CHECKPOINT = {"config.json", "model.safetensors", "sitrep.json", "tokenizer.json", "tokenizer_config.json"}
+RUNS = ("ner_run", "topics_run", "lookup_run")
+
+
+def evaluate(run, *arguments: str) -> None:
+    assert jobs.evaluate(compose("evaluate", f"run={run.path}", "device=cpu", *arguments)) == 0
+
+
+def predict(runs, source, output, *arguments: str) -> int:
+    names = ",".join(str(run.path) for run in runs)
+    return jobs.predict(compose("predict", f"run=[{names}]", f"input={source}", f"output={output}", "device=cpu", *arguments))
+
+
+def files(run) -> set[str]:
+    return {path.relative_to(run.path).as_posix() for path in run.path.rglob("*") if path.is_file()}
+
+
+def rows(path: Path) -> list[dict]:
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+
+
+def write_brat(articles, folder: Path, text_dir: Path) -> Path:
+    """Write articles as brat stand-off, their texts elsewhere."""
+    folder.mkdir()
+    text_dir.mkdir()
+    for article in articles:
+        lines = [f"T{n}\t{span.label} {span.start} {span.end}\t{article.surface(span)}\n" for n, span in enumerate(article.spans)]
+        (folder / f"{article.id}.ann").write_text("".join(lines), encoding="utf-8")
+        (text_dir / f"{article.id}.txt").write_text(article.text, encoding="utf-8")
+    return folder
+
+
+# train and evaluate
+
+
+@pytest.mark.parametrize("fixture", RUNS)
+def test_evaluation_on_dev_repeats_what_training_reported(request, copy_run, fixture):
+    run = copy_run(request.getfixturevalue(fixture))
+    reported, predicted = run.metrics("dev"), run.articles("predictions", "dev")
+    evaluate(run, "split=dev")
+    assert {**run.metrics("dev"), "seconds": 0} == {**reported, "seconds": 0}
+    assert run.articles("predictions", "dev") == predicted
+    assert reported["strict"]["micro"]["tp"] > 0
+
+
+@pytest.mark.parametrize("fixture", RUNS)
+def test_the_files_of_a_run(request, copy_run, fixture):
+    run = copy_run(request.getfixturevalue(fixture))
+    lookup = fixture == "lookup_run"
+    trained = {f"checkpoint/{name}" for name in ({"lookup.json"} if lookup else CHECKPOINT)}
+    trained |= {".lock", "run.json", "metrics/dev.json", "gold/dev.jsonl", "predictions/dev.jsonl"}
+    trained |= set() if lookup else {"history.jsonl"}
+    assert files(run) == trained
+    evaluate(run)
+    assert files(run) == trained | {"metrics/test.json", "gold/test.jsonl", "predictions/test.jsonl"}
+    assert (run.info()["status"], run.metrics("test")["n_articles"]) == ("finished", 4)
+
+
+def test_labelled_articles_of_every_format_get_the_same_scores(ner_run, copy_run, corpus, tmp_path):
+    run = copy_run(ner_run)
+    articles = list(read_articles(corpus))
+    jsonl.write(articles, tmp_path / "same.jsonl")
+    brat = write_brat(articles, tmp_path / "brat", tmp_path / "texts")
+    evaluate(run, f"articles={corpus}")
+    evaluate(run, f"articles={tmp_path / 'same.jsonl'}")
+    evaluate(run, f"articles={brat}", f"text_dir={tmp_path / 'texts'}", "name=standoff")
+    scores = [run.metrics(name)["strict"] for name in ("articles", "same", "standoff")]
+    assert scores[0] == scores[1] == scores[2]
+    assert scores[0]["micro"]["support"] == sum(len(article.spans) for article in articles)
+    assert [article.id for article in run.articles("gold", "standoff")] == [article.id for article in articles]
+
+
+def test_what_the_head_cannot_hold_costs_recall_and_is_named(ner_run, copy_run, tmp_path):
+    run = copy_run(ner_run)
+    jsonl.write([Article("a", "Gaoland said", (Span(0, 3, "LOCATION"), Span(0, 7, "LOCATION")))], tmp_path / "in.jsonl")
+    evaluate(run, f"articles={tmp_path / 'in.jsonl'}", "name=nested")
+    metrics = run.metrics("nested")
+    assert metrics["recall_ceiling"] == 0.5 and metrics["strict"]["micro"]["support"] == 2
+    assert [lost["text"] for lost in metrics["ledger"]] == ["Gao"]
+
+
+@pytest.mark.parametrize(
+    ("row", "fixture", "message"),
+    [
+        ('"spans": [{"start": 0, "end": 3, "label": "LOCATOIN"}]', "ner_run", "in.jsonl:1: .*'LOCATOIN' on 'Gao' is not .*'LOCATION'"),
+        ('"topics": ["bombings"]', "topics_run", "in.jsonl:1: .*'bombings' is not declared.*'bombing'"),
+        ('"region": ["x"]', "topics_run", "in.jsonl:1: .*has no field 'topics'"),
+    ],
+)
+def test_gold_that_the_run_does_not_know_is_refused(request, copy_run, tmp_path, row, fixture, message):
+    run = copy_run(request.getfixturevalue(fixture))
+    (tmp_path / "in.jsonl").write_text(f'{{"id": "a", "text": "Gao", {row}}}\n')
+    with pytest.raises(InputError, match=message):
+        evaluate(run, f"articles={tmp_path / 'in.jsonl'}")
+    assert not run.metrics_path("in").exists()
+
+
+def test_labels_left_out_on_purpose_are_not_scored(ner_run, copy_run, corpus):
+    run = copy_run(ner_run)
+    evaluate(run, f"articles={corpus}", "name=less", "drop_labels=[DATE]")
+    assert run.metrics("less")["strict"]["per_label"]["DATE"]["support"] == 0
+
+
+def test_the_latest_run_of_a_task(models, topics_run, ner_run, lookup_run, monkeypatch):
+    monkeypatch.chdir(models.parent)
+    newest = max((ner_run, topics_run, lookup_run), key=lambda run: (run.info()["started"], str(run.path)))
+    assert jobs.open_run("latest").path.resolve() == newest.path
+    assert jobs.open_run("latest:topics").path.resolve() == topics_run.path
+
+
+@pytest.mark.parametrize(("task", "kind"), [("task=region", "multi-class"), ("task=topics", "binary")])
+def test_other_kinds_of_classes(train, corpus, tmp_path, task, kind):
+    labels = ("+data.labels.attack=[attack]", "task.labels=${data.labels.attack}")
+    binary = ("task.name=attack", "task.kind=binary", "task.field=attack", *labels)
+    options = ("trainer.epochs=6", "trainer.learning_rate=1e-2", "trainer.head_learning_rate=1e-2")
+    run = train(tmp_path / "models" / "run", task, *(binary if kind == "binary" else ()), *options)
+    reported = run.metrics("dev")
+    evaluate(run, "split=dev")
+    assert run.metrics("dev")["strict"] == reported["strict"]
+    assert predict([run], corpus, tmp_path / "out.jsonl") == 0
+    for row in rows(tmp_path / "out.jsonl"):
+        field = run.config().task.field
+        labels, scores = row["labels"][field], row["scores"][field]
+        assert field not in row  # the input's own answer is gone
+        if kind == "binary":
+            assert labels == (["attack"] if scores["attack"] >= 0.5 else [])
+        else:
+            assert set(scores) == set(REGIONS) and sum(scores.values()) == pytest.approx(1, abs=1e-3)
+            assert labels == [max(scores, key=scores.get)]
+
+
+# predict
+
+
+@pytest.fixture
+def mixed_input(corpus, tmp_path) -> Path:
+    """A folder with plain text, Markdown with and without marks, and JSONL."""
+    folder = tmp_path / "in"
+    (folder / "below").mkdir(parents=True)
+    (folder / "b.txt").write_text("A bomb exploded in Gao on Monday.\r\n")
+    (folder / "below" / "c.md").write_text("# Talks\n\nEnvoys met Amina Sow in Quetta.\n")
+    (folder / "d.md").write_text((corpus / "art-00.md").read_text())
+    (folder / "e.jsonl").write_text('{"id": 7, "text": "Gao", "url": "x"}\n\n{"id": "é", "text": ""}\n', encoding="utf-8")
+    return folder
+
+
+def test_several_runs_read_articles_of_every_format(ner_run, topics_run, mixed_input, tmp_path, capsys):
+    assert predict([ner_run, topics_run], mixed_input, tmp_path / "out.jsonl") == 0
+    found = rows(tmp_path / "out.jsonl")
+    assert [row["id"] for row in found] == ["b", "below/c", "art-00", "7", "é"]
+    assert [row["text"] for row in found[:1] + found[3:]] == ["A bomb exploded in Gao on Monday.\r\n", "Gao", ""]
+    assert found[3]["url"] == "x"
+    assert all({"spans", "labels", "scores"} <= row.keys() for row in found)
+    spans = [(row["text"], span) for row in found for span in row["spans"]]
+    assert spans
+    for text, span in spans:
+        assert span["text"] == text[span["start"] : span["end"]] and 0 < span["score"] <= 1
+    assert "5 read: 5 predicted, 0 rejected" in capsys.readouterr().out
+
+
+@pytest.fixture
+def bad_input(mixed_input) -> Path:
+    (mixed_input / "a.txt").write_bytes(b"\xe9t\xe9")
+    with (mixed_input / "e.jsonl").open("a") as lines:
+        lines.write("{not json}\n")
+    return mixed_input
+
+
+def test_what_cannot_be_read_is_rejected(topics_run, bad_input, tmp_path, capsys):
+    output = tmp_path / "out.jsonl"
+    assert predict([topics_run], bad_input, output) == 0
+    rejected = rows(tmp_path / "out.jsonl.rejected.jsonl")
+    assert [(Path(row["file"]).name, row["line"]) for row in rejected] == [("a.txt", 1), ("e.jsonl", 4)]
+    assert "not UTF-8" in rejected[0]["reason"] and "not JSON" in rejected[1]["reason"]
+    assert len(rows(output)) == 5
+    assert "7 read: 5 predicted, 2 rejected" in capsys.readouterr().out
+
+
+def test_strict_stops_at_the_first_row_that_cannot_be_read(topics_run, bad_input, tmp_path):
+    with pytest.raises(InputError, match=r"a.txt:1: not UTF-8"):
+        predict([topics_run], bad_input, tmp_path / "out.jsonl", "strict=true")
+    assert not (tmp_path / "out.jsonl").exists()
+
+
+def test_nothing_readable_is_a_failure(topics_run, bad_input, tmp_path):
+    assert predict([topics_run], bad_input / "a.txt", tmp_path / "out.jsonl") == 1
+    assert len(rows(tmp_path / "out.jsonl.rejected.jsonl")) == 1
+
+
+def test_a_job_that_was_cut_off_goes_on(ner_run, topics_run, tmp_path, capsys):
+    source, output = tmp_path / "in.jsonl", tmp_path / "out.jsonl"
+    source.write_text("".join(f'{{"id": {n}, "text": "Envoy {n} of the Red Banner met Paul Okoro in Gao."}}\n' for n in range(80)))
+    runs = [ner_run, topics_run]
+    predict(runs, source, output)
+    whole = output.read_bytes()
+    output.unlink()
+    with source.open("a") as lines:
+        lines.write("{not json}\n")
+    with pytest.raises(InputError):
+        predict(runs, source, output, "strict=true")
+    partial = tmp_path / "out.jsonl.partial"
+    assert 0 < partial.stat().st_size < len(whole)
+    partial.write_bytes(partial.read_bytes()[:-700])  # as a killed process may leave it, in the middle of a line
+    predict(runs, source, output)
+    assert output.read_bytes() == whole
+    assert "of them before this run" in capsys.readouterr().out
+    with pytest.raises(InputError, match=r"exists and is finished"):
+        predict(runs, source, output)
+    assert predict(runs[:1], source, output, "overwrite=true") == 0
+    assert "scores" not in rows(output)[0]
+
+
+@pytest.mark.parametrize(
+    ("which", "output", "message"),
+    [(["ner_run", "lookup_run"], "out.jsonl", "two runs of the same task"), (["ner_run"], "out.csv", "must be .jsonl")],
+)
+def test_what_predict_refuses(request, corpus, tmp_path, which, output, message):
+    with pytest.raises(InputError, match=message):
+        predict([request.getfixturevalue(fixture) for fixture in which], corpus, tmp_path / output)
+
+
+# compare
+
+
+def test_compare_the_baseline_with_an_encoder(ner_run, lookup_run, copy_run, capsys):
+    runs = [copy_run(run) for run in (lookup_run, ner_run)]
+    for run in runs:
+        evaluate(run)
+    capsys.readouterr()
+    assert jobs.compare(compose("compare", f"runs=[{runs[0].path},{runs[1].path}]")) == 0
+    shown = capsys.readouterr().out
+    assert f"A  {runs[0].path}" in shown and f"B  {runs[1].path}" in shown and "B - A" in shown
+    for run in runs:
+        assert f"{100 * run.metrics('test')['strict']['micro']['f1']:.1f}" in shown
+    by_glob = compose("compare", f"runs={runs[0].path.parents[1]}/*/*")
+    assert jobs.compare(by_glob) == 0
+
+
+def test_runs_that_were_scored_on_different_articles_are_not_compared(ner_run, lookup_run, topics_run, copy_run, corpus, tmp_path):
+    lookup, encoder = copy_run(lookup_run), copy_run(ner_run)
+    compare = compose("compare", f"runs=[{lookup.path},{encoder.path}]", "name=extra")
+    with pytest.raises(InputError, match=r"no scores named 'extra'.*name=extra"):
+        jobs.compare(compare)
+    evaluate(lookup, f"articles={corpus}", "name=extra")
+    evaluate(encoder, f"articles={write_corpus(tmp_path / 'other', seed=9)}", "name=extra")
+    with pytest.raises(InputError, match=r"data of 'extra' differ"):
+        jobs.compare(compare)
+    with pytest.raises(InputError, match=r"task differ"):
+        jobs.compare(compose("compare", f"runs=[{lookup.path},{topics_run.path}]", "name=dev"))
+
+
+# data
+
+
+def test_a_split_is_made_once_and_kept_beside_the_data(train, corpus_copy, tmp_path):
+    first = train(tmp_path / "1", "model=lookup", *own_data(corpus_copy))
+    splits = read_splits(corpus_copy / "splits.csv")
+    assert set(splits.values()) == {"train", "dev", "test"} and len(splits) == 20
+    again = train(tmp_path / "2", "model=lookup", *own_data(corpus_copy), "data.split_seed=99")
+    assert read_splits(corpus_copy / "splits.csv") == splits
+    assert first.articles("gold", "dev") == again.articles("gold", "dev")
+    assert {article.id for article in first.articles("gold", "dev")} == {name for name, split in splits.items() if split == "dev"}
+
+
+def test_articles_that_changed_since_training_are_scored_with_a_warning(train, corpus_copy, tmp_path, caplog):
+    run = train(tmp_path / "1", "model=lookup", *own_data(corpus_copy))
+    with (corpus_copy / "art-00.md").open("a") as article:
+        article.write("One more line.\n")
+    with caplog.at_level(logging.WARNING):
+        evaluate(run)
+    assert "has changed since the run was trained" in caplog.text
+
+
+def test_annotate_extends_a_split_and_counts_labels(corpus_copy, capsys):
+    split, counts = (compose("annotate", f"action={action}", *own_data(corpus_copy)) for action in ("split", "counts"))
+    assert jobs.annotate(split) == 0
+    before = read_splits(corpus_copy / "splits.csv")
+    new = (corpus_copy / "art-00.md").read_text().replace("id: art-00", "id: new").replace("[", "[New ", 1)
+    (corpus_copy / "new.md").write_text(new)
+    assert jobs.annotate(split) == 0
+    assert "20 articles kept, 1 added" in capsys.readouterr().out
+    after = read_splits(corpus_copy / "splits.csv")
+    assert before.items() < after.items() and after.keys() - before.keys() == {"new"}
+    assert jobs.annotate(counts) == 0
+    shown = {line.split("│")[1].strip(): line.split("│")[-2].strip() for line in capsys.readouterr().out.splitlines() if "│" in line}
+    articles = list(read_articles(corpus_copy))
+    assert shown["articles"] == "21" and shown["topics=bombing"] == str(sum("bombing" in article.classes("topics") for article in articles))

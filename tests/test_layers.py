@@ -1,0 +1,90 @@
+"""Which room may import which, and where the heavy libraries are: read from the source, nothing is imported."""
+
+import ast
+import subprocess
+import sys
+
+import pytest
+from factories import ROOT
+
+PACKAGE = ROOT / "src" / "sitrep"
+FLOORS = (
+    {"sitrep", "errors"},
+    {"articles", "config"},
+    {"formats.files"},
+    {"formats.annotated", "formats.brat", "formats.jsonl", "formats.text"},
+    {"formats", "labels", "scoring", "terminal"},
+    {"corpus", "runs"},
+    {"windows", "lookup"},
+    {"models"},
+    {"prediction"},
+    {"training"},
+    {"comparison", "batch"},
+    {"jobs"},
+    {"shell"},
+)
+FLOOR = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
+HEAVY = {"torch", "transformers", "datasets"}
+STARRED = {"windows", "models", "prediction", "training"}
+
+
+def room_of(path):
+    parts = path.relative_to(PACKAGE).with_suffix("").parts
+    return ".".join(part for part in parts if part != "__init__") or "sitrep"
+
+
+ROOMS = {room_of(path): ast.parse(path.read_text(encoding="utf-8")) for path in sorted(PACKAGE.rglob("*.py"))}
+
+
+def imported(nodes):
+    """Return the full names of what import statements among `nodes` import."""
+    names = set()
+    for node in nodes:
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"line {node.lineno}: imports are absolute"
+            names |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return names
+
+
+def rooms_among(names):
+    """Return the rooms that `names` (of modules, or of what is in them) belong to."""
+    inside = [name.removeprefix("sitrep.") for name in names if name.startswith("sitrep.")]
+    return {name if name in ROOMS else name.rpartition(".")[0] or "sitrep" for name in inside}
+
+
+def at_module_level(node):
+    """Yield the statements that run when a module is imported: not those in functions, not those for type checkers."""
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)):
+            continue
+        if isinstance(child, ast.If) and "TYPE_CHECKING" in ast.unparse(child.test):
+            continue
+        yield child
+        yield from at_module_level(child)
+
+
+def test_every_room_has_a_floor_and_every_floor_its_rooms():
+    assert ROOMS.keys() == FLOOR.keys()
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_a_room_imports_only_from_floors_below(room):
+    above = {other for other in rooms_among(imported(ast.walk(ROOMS[room]))) if FLOOR[other] >= FLOOR[room]}
+    assert not above
+
+
+def test_heavy_libraries_are_imported_by_starred_rooms_only():
+    heavy = {room for room, tree in ROOMS.items() if HEAVY & {name.partition(".")[0] for name in imported(at_module_level(tree))}}
+    assert heavy == STARRED
+
+
+@pytest.mark.parametrize("room", sorted(ROOMS.keys() - STARRED))
+def test_other_rooms_import_starred_ones_inside_functions_only(room):
+    assert not rooms_among(imported(at_module_level(ROOMS[room]))) & STARRED
+
+
+def test_commands_start_without_heavy_libraries():
+    code = f"import sys, sitrep, sitrep.jobs; print(sorted({HEAVY!r} & sys.modules.keys()))"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "[]"

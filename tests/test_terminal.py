@@ -1,0 +1,97 @@
+import pytest
+from factories import LABELS
+
+from sitrep.scoring import Counts, Scores
+from sitrep.terminal import WIDTH, comparison_table, console, count_table, metrics_table, percent, say, track
+
+STRICT = Scores({**dict.fromkeys(LABELS, Counts(3, 1, 2)), "DATE": Counts()}).as_dict()
+BETTER = Scores({**dict.fromkeys(LABELS, Counts(5, 0, 0)), "DATE": Counts()}).as_dict()
+
+
+def make_metrics(strict=STRICT, **more):
+    return {"strict": strict, "n_articles": 30, **more}
+
+
+def make_comparison(*runs, labels=(*LABELS, "DATE")):
+    rows = [{"letter": chr(65 + index), "strict": strict} for index, strict in enumerate(runs)]
+    return {"name": "test", "n_articles": 30, "labels": list(labels), "runs": rows}
+
+
+@pytest.fixture
+def printed(capsys):
+    """Return a function that prints a table and gives its rows as lists of cells, after checking its width."""
+
+    def show(table):
+        console().print(table)
+        lines = capsys.readouterr().out.splitlines()
+        assert max(map(len, lines)) <= WIDTH == 100
+        return [[cell.strip() for cell in line.strip("│┃").replace("┃", "│").split("│")] for line in lines if line[:1] in ("│", "┃")]
+
+    return show
+
+
+def test_metrics_table_shows_every_label_micro_and_macro(printed):
+    rows = printed(metrics_table(make_metrics(), "ner on dev"))
+    assert rows == [
+        ["label", "precision", "recall", "F1", "support"],
+        *([label, "75.0", "60.0", "66.7", "5"] for label in LABELS),
+        ["DATE", "n/a", "n/a", "n/a", "0"],
+        ["micro", "75.0", "60.0", "66.7", "15"],
+        ["macro", "75.0", "60.0", "66.7", ""],
+    ]
+
+
+def test_metrics_table_of_classes(printed):
+    rows = printed(metrics_table(make_metrics(example_f1=None, subset_accuracy=0.5), "topics on dev"))
+    assert rows[-2:] == [["example F1", "", "", "n/a", ""], ["all labels right", "", "", "50.0", "30"]]
+
+
+def test_comparison_of_two_shows_the_difference(printed):
+    rows = printed(comparison_table(make_comparison(STRICT, BETTER)))
+    assert rows[0] == ["label", "A", "B", "B - A", "support"]
+    assert rows[1] == ["PERSON", "66.7", "100.0", "+33.3", "5"]
+    assert rows[4] == ["DATE", "n/a", "n/a", "n/a", "0"]
+    assert rows[-1] == ["macro", "66.7", "100.0", "+33.3", ""]
+
+
+@pytest.mark.parametrize(("n_runs", "n_columns", "n_rows"), [(3, 5, 7), (8, 10, 7), (9, 5, 10), (60, 5, 61)])
+def test_comparison_of_many_fits(printed, n_runs, n_columns, n_rows):
+    rows = printed(comparison_table(make_comparison(*[STRICT] * n_runs)))
+    assert (len(rows), {len(row) for row in rows}) == (n_rows, {n_columns})
+    assert rows[-1][-1] in ("", "66.7")
+
+
+@pytest.mark.parametrize("label", ["A_LABEL_OF_MANY_PARTS_" * 8, "words " * 40, "标签" * 60])
+def test_long_labels_and_titles_fit(printed, label):
+    strict = Scores({label: Counts(1234567, 1, 1)}).as_dict()
+    printed(metrics_table(make_metrics(strict), "title " * 40))
+    printed(comparison_table(make_comparison(*[strict] * 8, labels=[label])))
+
+
+def test_counts_are_grouped_by_thousands(printed):
+    assert printed(count_table("data", "", ["train", "all"], [("mentions", [1234, 10256])])) == [
+        ["", "train", "all"],
+        ["mentions", "1,234", "10,256"],
+    ]
+
+
+def test_names_are_printed_as_they_are(capsys):
+    console().print(count_table("data/[old] :bomb:", "", ["n"], [("[red]x[/red]", [1]), ("[/y]", [2])]))
+    printed = capsys.readouterr().out
+    assert all(name in printed for name in ("data/[old] :bomb:", "[red]x[/red]", "[/y]"))
+
+
+@pytest.mark.parametrize(("value", "shown"), [(None, "n/a"), (0.0, "0.0"), (1, "100.0"), (0.66666, "66.7")])
+def test_percent(value, shown):
+    assert percent(value) == shown
+
+
+def test_lines_are_not_wrapped(capsys):
+    path = "models/" + "x" * 200
+    say(path)
+    assert capsys.readouterr().out == f"{path}\n"
+
+
+def test_tracking_passes_everything_on_and_keeps_standard_output_clean(capsys):
+    assert list(track(iter(range(5)), "reading", total=5)) == [0, 1, 2, 3, 4]
+    assert capsys.readouterr().out == ""
