@@ -19,6 +19,7 @@ from sitrep.errors import InputError, did_you_mean
 NER = "ner"
 KINDS = (NER, "multi-label", "multi-class", "binary")
 SPLITS = ("train", "dev", "test")
+PRECISIONS = ("auto", "fp32", "bf16")
 
 
 @dataclass(frozen=True)
@@ -105,19 +106,26 @@ class ModelConfig:
 
 @dataclass(frozen=True)
 class TrainerConfig:
-    """How long and how fast is learnt; `epochs` of the training windows, rates per update."""
+    """How long and how fast is learnt; `epochs` of the training windows, `batch_tokens` padded tokens and rates per update."""
 
     epochs: int
-    batch_size: int
+    batch_tokens: int
     learning_rate: float
     head_learning_rate: float
+    layer_decay: float
     weight_decay: float
     warmup: float
     max_grad_norm: float
     patience: int | None
+    precision: str
 
     def __post_init__(self) -> None:
-        for name in ("epochs", "batch_size", "learning_rate", "head_learning_rate", "max_grad_norm"):
+        _require(
+            self.precision in PRECISIONS,
+            f"trainer.precision={self.precision!r} is unknown{did_you_mean(self.precision, PRECISIONS)}",
+        )
+        _require(0 < self.layer_decay <= 1, f"trainer.layer_decay={self.layer_decay} must lie above 0, and at 1 (no decay) at most")
+        for name in ("epochs", "batch_tokens", "learning_rate", "head_learning_rate", "max_grad_norm"):
             _require(getattr(self, name) > 0, f"trainer.{name}={getattr(self, name)} must be positive")
         _require(0 <= self.warmup < 1, f"trainer.warmup={self.warmup} is the share of updates with a rising rate: 0 <= warmup < 1")
         _require(self.patience is None or self.patience > 0, f"trainer.patience={self.patience} must be positive or null")

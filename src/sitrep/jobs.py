@@ -74,7 +74,7 @@ def _fit_encoder(config: TrainConfig, corpus: Corpus, run: Run) -> tuple[Reader,
     run.begin(config)
     if data.ledger:
         log.warning("%d training mentions do not fit the head's tags and are not learnt: %s", len(data.ledger), _reasons(data.ledger))
-    rate = tokens_per_second(model, data, config.trainer.batch_size, device)
+    rate = tokens_per_second(model, data, config.trainer, device)
     minutes = config.trainer.epochs * data.n_tokens * 1.1 / rate / 60  # a tenth more for reading dev after each epoch
     log.info(
         "%d windows, %d tokens an epoch; %d epochs at %.0f tokens/s take about %.0f min on %s",
@@ -135,9 +135,7 @@ def _coverage(reader: Reader, gold: Sequence[Article], task: TaskConfig) -> dict
     model: Model | None = getattr(reader, "model", None)
     if task.kind != NER or model is None:
         return {}
-    from sitrep.windows import align
-
-    lost = [entry for encoded in model.windower().encode(gold) for entry in align(encoded)[1]]
+    lost = [entry for encoded in model.network.windower.encode(gold) for entry in model.network.lost(encoded)]
     n_mentions = sum(len(article.spans) for article in gold)
     ceiling = 1 - len(lost) / n_mentions if n_mentions else None
     if lost:

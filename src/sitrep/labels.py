@@ -23,6 +23,10 @@ class TagSet:
         """The tags; a tag's position is its id."""
         return (OUTSIDE, *(f"{part}-{label}" for label in self.labels for part in "BI"))
 
+    def allowed(self) -> list[list[bool]]:
+        """Return, for each tag, which tags may follow it: an `I-X` only where an X has begun."""
+        return [[not tag.startswith("I-") or (before[1:] == tag[1:]) for tag in self.tags] for before in self.tags]
+
     def encode(self, spans: Iterable[tuple[int, int, str]], n_tokens: int) -> list[int]:
         """Return one tag id per token for non-overlapping (token_start, token_end, label) spans, half-open."""
         tag_ids = [0] * n_tokens

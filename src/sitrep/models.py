@@ -1,7 +1,7 @@
 """Encoder and head: built, saved, loaded. The offline default encoder is a pip package that carries its weights.
 
 A checkpoint is a plain Hugging Face folder, so that `transformers.pipeline` opens it, plus `sitrep.json` for what plain
-transformers does not know: the task and its windows.
+transformers does not know: the task, its windows and the head, and `head.safetensors` for the head's own parameters.
 """
 
 from __future__ import annotations
@@ -9,65 +9,74 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import json
-import logging
+import re
 import shutil
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import torch
 from safetensors import SafetensorError
-from transformers import (
-    AutoConfig,
-    AutoModelForSequenceClassification,
-    AutoModelForTokenClassification,
-    AutoTokenizer,
-    PreTrainedModel,
-    PreTrainedTokenizerBase,
-)
+from safetensors.torch import load_file, save_file
+from transformers import AutoConfig, AutoTokenizer, PreTrainedTokenizerBase
 from transformers.utils import logging as transformers_logging
 
 from sitrep.config import NER, ModelConfig, TaskConfig, load
 from sitrep.errors import InputError
-from sitrep.labels import TagSet
+from sitrep.heads import choose_head
+from sitrep.heads.base import Head
 from sitrep.windows import Windower
 
-log = logging.getLogger(__name__)
+HEAD_FILE = "head.safetensors"
 
 transformers_logging.set_verbosity_error()  # its warnings (new head, long text) are what we do on purpose
 transformers_logging.disable_progress_bar()
 
-HEADS = {"softmax": AutoModelForTokenClassification, "classification": AutoModelForSequenceClassification}
+LAYER = re.compile(r"\.(?:layers?|h|blocks?)\.(\d+)\.")  # how transformers names an encoder's layers
 
 
 @dataclass
 class Model:
     """A network with its tokenizer and what it was made for."""
 
-    network: PreTrainedModel
+    network: Head
     tokenizer: PreTrainedTokenizerBase
-    task: TaskConfig
+    head: str
 
     @property
-    def tags(self) -> TagSet:
-        """The tags that a NER head scores."""
-        return TagSet(tuple(self.task.labels))
-
-    def windower(self) -> Windower:
-        """Return the cutter of articles that fits this model."""
-        return Windower(self.tokenizer, self.task.windows.max_tokens, self.task.windows.overlap)
+    def task(self) -> TaskConfig:
+        """What the network was made for."""
+        return self.network.task
 
     @property
     def n_parameters(self) -> int:
         """How many numbers the network holds."""
         return sum(parameter.numel() for parameter in self.network.parameters())
 
+    def depths(self) -> dict[str, int | None]:
+        """Return, per parameter, the layers between it and the head: 0 in the last layer, most in the embeddings, None in the head."""
+        body = self.network.body
+        prefix = "body." if body.base_model is body else f"body.{body.base_model_prefix}."
+        names = [name for name, _ in self.network.named_parameters()]
+        layers = {name: int(match[1]) for name in names if (match := LAYER.search(name))}
+        n_layers = max(layers.values(), default=-1) + 1
+        return {
+            name: None if not name.startswith(prefix)
+            else n_layers - 1 - layers[name] if name in layers
+            else n_layers if "embed" in name
+            else 0  # what follows the layers: a pooler, a last norm
+            for name in names
+        }  # fmt: skip
+
     def save(self, folder: Path) -> None:
         """Write the checkpoint; the folder appears when it is whole."""
         temporary = folder.with_name(f".{folder.name}.tmp")
         shutil.rmtree(temporary, ignore_errors=True)
-        self.network.save_pretrained(temporary)
+        self.network.body.save_pretrained(temporary)
         self.tokenizer.save_pretrained(temporary)
-        (temporary / "sitrep.json").write_text(json.dumps({"schema_version": 1, "task": asdict(self.task)}, indent=2) + "\n")
+        if own := self.network.own_state():
+            save_file(own, temporary / HEAD_FILE)
+        settings = {"schema_version": 1, "head": self.head, "task": asdict(self.task)}
+        (temporary / "sitrep.json").write_text(json.dumps(settings, indent=2) + "\n")
         shutil.rmtree(folder, ignore_errors=True)
         temporary.rename(folder)
 
@@ -79,40 +88,49 @@ def build_model(config: ModelConfig, task: TaskConfig) -> Model:
         InputError: if the encoder cannot be found or loaded, or cannot read windows as long as the task asks for.
     """
     source = _package_folder(config) if config.package else str(config.path)
-    names = TagSet(tuple(task.labels)).tags if task.kind == NER else tuple(task.labels)
+    head = choose_head(config.head, task)
+    names = head.outputs(task)
     labels = {"num_labels": len(names), "id2label": dict(enumerate(names)), "label2id": {name: i for i, name in enumerate(names)}}
-    head = (config.head or "softmax") if task.kind == NER else "classification"
-    if head not in HEADS:
-        raise InputError(f"model.head={head} is unknown; known: softmax")
     try:
         tokenizer = AutoTokenizer.from_pretrained(source, use_fast=True)
         settings = AutoConfig.from_pretrained(source, **labels)
         if task.kind != NER:
             settings.problem_type = "single_label_classification" if task.kind == "multi-class" else "multi_label_classification"
-        network = HEADS[head].from_pretrained(source, config=settings, dtype=torch.float32)
+        body = head.body_class.from_pretrained(source, config=settings, dtype=torch.float32)
     except (OSError, ValueError, SafetensorError) as error:
         raise InputError(f"model.path={source}: cannot be loaded as encoder with tokenizer: {_first_line(error)}") from error
-    if set(tokenizer.get_vocab()) <= {*tokenizer.all_special_tokens, "▁"}:  # what transformers makes of a folder without tokenizer files
-        raise InputError(f"model.path={source}: holds no tokenizer; copy tokenizer.json and tokenizer_config.json of the encoder there")
-    if not tokenizer.is_fast:
-        raise InputError(
-            f"model.path={source}: its tokenizer gives no offsets (it is not a fast tokenizer); choose an encoder with tokenizer.json"
-        )
+    _check_tokenizer(tokenizer, source)
     longest = getattr(settings, "max_position_embeddings", None) or task.windows.max_tokens
     if task.windows.max_tokens > longest:
         raise InputError(
             f"task.windows.max_tokens={task.windows.max_tokens}: {source} reads at most {longest} tokens; set it to that or less"
         )
-    return Model(network, tokenizer, task)
+    return Model(head(body, task, _windower(tokenizer, task)), tokenizer, config.head if task.kind == NER else "classes")
 
 
 def load_model(folder: Path) -> Model:
     """Return the model of a checkpoint folder."""
     settings = json.loads((folder / "sitrep.json").read_text(encoding="utf-8"))
     task = load(TaskConfig, settings["task"])
-    head = "softmax" if task.kind == NER else "classification"
-    network = HEADS[head].from_pretrained(folder, dtype=torch.float32)
-    return Model(network.eval(), AutoTokenizer.from_pretrained(folder, use_fast=True), task)
+    tokenizer = AutoTokenizer.from_pretrained(folder, use_fast=True)
+    head = choose_head(settings["head"], task)
+    network = head(head.body_class.from_pretrained(folder, dtype=torch.float32), task, _windower(tokenizer, task))
+    if (folder / HEAD_FILE).exists():
+        network.load_state_dict({**network.state_dict(), **load_file(folder / HEAD_FILE)})
+    return Model(network.eval(), tokenizer, settings["head"])
+
+
+def _windower(tokenizer: PreTrainedTokenizerBase, task: TaskConfig) -> Windower:
+    return Windower(tokenizer, task.windows.max_tokens, task.windows.overlap)
+
+
+def _check_tokenizer(tokenizer: PreTrainedTokenizerBase, source: str) -> None:
+    if set(tokenizer.get_vocab()) <= {*tokenizer.all_special_tokens, "▁"}:  # what transformers makes of a folder without tokenizer files
+        raise InputError(f"model.path={source}: holds no tokenizer; copy tokenizer.json and tokenizer_config.json of the encoder there")
+    if not tokenizer.is_fast:
+        raise InputError(
+            f"model.path={source}: its tokenizer gives no offsets (it is not a fast tokenizer); choose an encoder with tokenizer.json"
+        )
 
 
 def choose_device(name: str) -> torch.device:

@@ -9,9 +9,9 @@ import numpy as np
 import torch
 
 from sitrep.articles import Article
-from sitrep.config import NER
+from sitrep.heads.base import pad_windows
 from sitrep.models import Model
-from sitrep.windows import EncodedArticle, batches_by_length, decode_mentions
+from sitrep.windows import batches_by_length
 
 LOOK_AHEAD = 64  # articles whose windows are sorted by length together, so that batches hold little padding
 BATCH_TOKENS = 4096  # padded tokens read at once
@@ -22,8 +22,8 @@ class EncoderReader:
 
     def __init__(self, model: Model, device: torch.device) -> None:
         self.model = model
-        self.network = model.network.to(device)  # type: ignore[arg-type]
-        self.windower = model.windower()
+        self.network = model.network.to(device)
+        self.windower = model.network.windower
         self.device = device
 
     def read(self, articles: Iterable[Article]) -> Iterator[Article]:
@@ -32,56 +32,22 @@ class EncoderReader:
         while chunk := list(islice(stream, LOOK_AHEAD)):
             yield from self._read_chunk(chunk)
 
-    def _read_chunk(self, articles: Sequence[Article]) -> Iterator[Article]:
+    def _read_chunk(self, articles: Sequence[Article]) -> list[Article]:
         encoded = self.windower.encode(articles)
         rows = [self.windower.input_ids(article, window) for article in encoded for window in article.windows]
-        outputs = iter(self._score(rows))
-        for article in encoded:
-            yield self._decode(article, list(islice(outputs, len(article.windows))))
+        kept = iter(self._score(rows))
+        return self.network.decode(encoded, [list(islice(kept, len(article.windows))) for article in encoded])
 
     def _score(self, rows: Sequence[Sequence[int]]) -> list[np.ndarray]:
-        """Return the logits of each window, in order: (n_tokens, n_tags) for NER, (n_labels,) for classes."""
-        outputs: list[np.ndarray] = [np.empty(0)] * len(rows)
+        """Return what the head keeps of the scores of each window, in order."""
+        kept: list[np.ndarray] = [np.empty(0)] * len(rows)
         was_training = self.network.training
         self.network.eval()
         with torch.inference_mode():
             for batch in batches_by_length([len(row) for row in rows], BATCH_TOKENS):
-                inputs = pad_windows([rows[index] for index in batch], self.model.tokenizer.pad_token_id)
-                logits = self.network(**{name: tensor.to(self.device) for name, tensor in inputs.items()}).logits
-                for index, output in zip(batch, logits.float().cpu().numpy(), strict=True):
-                    outputs[index] = output[: len(rows[index])] if self.model.task.kind == NER else output
+                inputs = pad_windows([rows[index] for index in batch], self.windower.pad_id)
+                scores = self.network(**{name: tensor.to(self.device) for name, tensor in inputs.items()})
+                for index, found in zip(batch, self.network.keep(scores, [len(rows[i]) for i in batch]), strict=True):
+                    kept[index] = found
         self.network.train(was_training)
-        return outputs
-
-    def _decode(self, encoded: EncodedArticle, outputs: Sequence[np.ndarray]) -> Article:
-        if self.model.task.kind == NER:
-            probabilities = _softmax(self.windower.merge(encoded, outputs))
-            return decode_mentions(encoded, probabilities, self.model.tags)
-        return self._decode_classes(encoded.article, np.mean(outputs, axis=0))
-
-    def _decode_classes(self, article: Article, logits: np.ndarray) -> Article:
-        """Return the article with its classes; the logits of its windows were averaged, as in training."""
-        task = self.model.task
-        assert task.field is not None
-        if task.kind == "multi-class":
-            probabilities = _softmax(logits)
-            chosen = [task.labels[int(probabilities.argmax())]]
-        else:
-            probabilities = 1 / (1 + np.exp(-logits))
-            chosen = [label for label, p in zip(task.labels, probabilities, strict=True) if p >= 0.5]
-        scores = {label: float(p) for label, p in zip(task.labels, probabilities, strict=True)}
-        return article.bare().with_classes(task.field, chosen, scores)
-
-
-def pad_windows(rows: Sequence[Sequence[int]], pad_id: int) -> dict[str, torch.Tensor]:
-    """Return `input_ids` and `attention_mask`, both (n_rows, longest row), padded at the right."""
-    longest = max(map(len, rows))
-    return {
-        "input_ids": torch.tensor([[*row, *[pad_id] * (longest - len(row))] for row in rows]),
-        "attention_mask": torch.tensor([[1] * len(row) + [0] * (longest - len(row)) for row in rows]),
-    }
-
-
-def _softmax(logits: np.ndarray) -> np.ndarray:
-    powers = np.exp(logits - logits.max(axis=-1, keepdims=True))
-    return powers / powers.sum(axis=-1, keepdims=True)
+        return kept

@@ -1,7 +1,6 @@
-"""Wiring of `transformers.Trainer`: windows in batches, rates for encoder and head, the best epoch on dev.
+"""Wiring of `transformers.Trainer`: token-budget batches, rates by layer, the best epoch on dev, resumption.
 
-NER learns from windows; a class field learns from articles, whose windows are read together and whose logits are averaged,
-so that a label need not be visible in every window.
+NER learns from windows; a class field learns from articles, whose windows are read together.
 """
 
 from __future__ import annotations
@@ -12,20 +11,26 @@ import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import torch
 from datasets import Dataset
 from datasets.utils.logging import disable_progress_bar
+from safetensors.torch import save_file
+from torch.utils.data import DataLoader
 from transformers import EarlyStoppingCallback, Trainer, TrainerControl, TrainingArguments, set_seed
 
 from sitrep.articles import Article
-from sitrep.config import NER, TrainerConfig
+from sitrep.config import TrainerConfig
+from sitrep.errors import InputError
+from sitrep.heads.base import Row, row_shape
 from sitrep.models import Model
-from sitrep.prediction import EncoderReader, pad_windows
+from sitrep.prediction import EncoderReader
 from sitrep.runs import Run
+from sitrep.sampling import BudgetBatches, Shape, padded_size
 from sitrep.scoring import score
-from sitrep.windows import IGNORED, Lost
+from sitrep.windows import Lost
 
 log = logging.getLogger(__name__)
 disable_progress_bar()
@@ -36,6 +41,7 @@ class TrainingData:
     """What the network sees: one row a window (NER) or an article (classes), and what that could not hold."""
 
     rows: Dataset
+    shapes: list[Shape]
     n_windows: int
     n_tokens: int
     ledger: list[Lost]
@@ -43,26 +49,14 @@ class TrainingData:
 
 def encode_training(model: Model, articles: Sequence[Article]) -> TrainingData:
     """Cut labelled articles into training rows."""
-    windower = model.windower()
-    rows: list[dict[str, Any]] = []
+    rows: list[Row] = []
     ledger: list[Lost] = []
-    for encoded in windower.encode(articles):
-        if model.task.kind == NER:
-            tagged, lost = windower.tag_windows(encoded, model.tags)
-            rows += tagged
-            ledger += lost
-        else:
-            windows = [windower.input_ids(encoded, window) for window in encoded.windows]
-            rows.append({"windows": windows, "labels": _class_target(model, encoded.article)})
+    for encoded in model.network.windower.encode(articles):
+        learnt, lost = model.network.training_rows(encoded)
+        rows += learnt
+        ledger += lost
     lengths = [len(window) for row in rows for window in row.get("windows", [row.get("input_ids")])]
-    return TrainingData(Dataset.from_list(rows), len(lengths), sum(lengths), ledger)
-
-
-def _class_target(model: Model, article: Article) -> int | list[float]:
-    gold = article.labels[str(model.task.field)]
-    if model.task.kind == "multi-class":
-        return model.task.labels.index(gold[0])
-    return [float(label in gold) for label in model.task.labels]
+    return TrainingData(Dataset.from_list(rows), list(map(row_shape, rows)), len(lengths), sum(lengths), ledger)
 
 
 def train_model(
@@ -70,10 +64,18 @@ def train_model(
 ) -> None:
     """Train `model` in place and leave it as it was after the best epoch on dev (the first of equals)."""
     set_seed(seed)
-    arguments = TrainingArguments(
+    trainer = ArticleTrainer(model, config, train, dev, run, args=_arguments(config, run, seed, device))
+    if config.patience:
+        trainer.add_callback(EarlyStoppingCallback(config.patience))
+    trainer.train()
+    for checkpoint in run.path.glob("checkpoint-*"):
+        shutil.rmtree(checkpoint)
+
+
+def _arguments(config: TrainerConfig, run: Run, seed: int, device: torch.device) -> TrainingArguments:
+    return TrainingArguments(
         output_dir=str(run.path),
         num_train_epochs=config.epochs,
-        per_device_train_batch_size=config.batch_size,
         learning_rate=config.learning_rate,
         weight_decay=config.weight_decay,
         warmup_steps=config.warmup,  # below 1, so a share of all updates
@@ -86,50 +88,72 @@ def train_model(
         metric_for_best_model="f1",
         greater_is_better=True,
         logging_strategy="epoch",
+        logging_nan_inf_filter=False,  # such a loss ends the training, see compute_loss
         seed=seed,
         use_cpu=device.type == "cpu",
-        bf16=device.type == "cuda" and torch.cuda.is_bf16_supported(),
+        bf16=use_bf16(config.precision, device),
         dataloader_pin_memory=device.type == "cuda",
+        accelerator_config={"even_batches": False},  # BudgetBatches sees to it
         remove_unused_columns=False,
         disable_tqdm=not sys.stderr.isatty(),
         report_to="none",
     )
-    trainer = ArticleTrainer(model, config, dev, run, args=arguments, train_dataset=train.rows)
-    if config.patience:
-        trainer.add_callback(EarlyStoppingCallback(config.patience))
-    trainer.train()
-    for checkpoint in run.path.glob("checkpoint-*"):
-        shutil.rmtree(checkpoint)
+
+
+def use_bf16(precision: str, device: torch.device) -> bool:
+    """Say whether products are computed in 16 bits: as told, or where the hardware multiplies bfloat16 itself."""
+    if precision != "auto":
+        return precision == "bf16"
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    abilities = torch.cpu.get_capabilities() if device.type == "cpu" else {}
+    return abilities.get("avx512_bf16", False) or abilities.get("amx_bf16", False)
 
 
 class ArticleTrainer(Trainer):
     """A `Trainer` that scores whole dev articles after each epoch, with the scorer that also scores the test split."""
 
-    def __init__(self, model: Model, config: TrainerConfig, dev: Sequence[Article], run: Run, **kwargs: Any) -> None:
-        collate = Collator(model.task.kind, model.tokenizer.pad_token_id)
-        super().__init__(model=model.network, data_collator=collate, eval_dataset=list(dev), **kwargs)
-        self.article_model, self.config, self.dev, self.run = model, config, dev, run
+    def __init__(
+        self, model: Model, config: TrainerConfig, train: TrainingData, dev: Sequence[Article], run: Run, *, args: TrainingArguments
+    ) -> None:
+        super().__init__(
+            model=model.network, args=args, data_collator=model.network.collate, train_dataset=train.rows, eval_dataset=list(dev)
+        )
+        self.article_model, self.config, self.shapes, self.dev, self.run = model, config, train.shapes, dev, run
         self.began = time.monotonic()
 
+    def get_train_dataloader(self) -> DataLoader:
+        """Return batches of like length; with several processes each gets its share of the budget."""
+        batches = BudgetBatches(self.shapes, self.config.batch_tokens // self.args.world_size, self.args.seed, self.args.world_size)
+        loader = DataLoader(
+            self.train_dataset,  # type: ignore[arg-type]
+            batch_sampler=batches,  # type: ignore[arg-type]
+            collate_fn=self.data_collator,
+            pin_memory=self.args.dataloader_pin_memory,
+        )
+        return self.accelerator.prepare(loader)
+
     def create_optimizer(self, model: Any = None) -> torch.optim.Optimizer:
-        """Return AdamW with rates for encoder and head."""
+        """Return AdamW with rates by layer."""
         if self.optimizer is None:
             groups = parameter_groups(self.article_model, self.config)
             self.optimizer = torch.optim.AdamW(groups, lr=self.config.learning_rate, fused=True)
         return self.optimizer
 
     def compute_loss(self, model: Any, inputs: dict[str, Any], return_outputs: bool = False, num_items_in_batch: Any = None) -> Any:
-        """Return the mean cross entropy over tokens, or over articles whose windows' logits are averaged."""
-        if "window_owner" not in inputs:
-            return super().compute_loss(model, inputs, return_outputs, num_items_in_batch)
-        labels, owner = inputs.pop("labels"), inputs.pop("window_owner")
-        outputs = model(**inputs)
-        logits = mean_by_owner(outputs.logits, owner, len(labels))
-        if self.article_model.task.kind == "multi-class":
-            loss = torch.nn.functional.cross_entropy(logits, labels)
-        else:
-            loss = torch.nn.functional.binary_cross_entropy_with_logits(logits, labels)
-        return (loss, outputs) if return_outputs else loss
+        """Return the loss of a batch, which the head computes.
+
+        Raises:
+            InputError: if it is not finite: what follows would spoil all weights.
+        """
+        loss = model(**inputs)
+        if not torch.isfinite(loss):
+            kept = f"the last good state is {self.state.best_model_checkpoint}" if self.state.best_model_checkpoint else "nothing was kept"
+            raise InputError(
+                f"{self.run.path}: the loss became {loss.item()} after {self.state.global_step} updates; {kept}. "
+                f"Lower trainer.learning_rate (now {self.config.learning_rate:g}) and trainer.head_learning_rate, or check the weights"
+            )
+        return (loss, None) if return_outputs else loss
 
     def evaluate(self, eval_dataset: Any = None, ignore_keys: Any = None, metric_key_prefix: str = "eval") -> dict[str, float]:
         """Read the dev articles, score them, and add a line to the run's history."""
@@ -156,56 +180,37 @@ class ArticleTrainer(Trainer):
         """Keep the loss for the history; print nothing, `evaluate` does."""
         self.state.log_history.append({**logs, "step": self.state.global_step})
 
-
-@dataclass(frozen=True)
-class Collator:
-    """Pads the rows of a batch; the windows of its articles become one long list, with the article that owns each."""
-
-    kind: str
-    pad_id: int
-
-    def __call__(self, rows: Sequence[dict[str, Any]]) -> dict[str, torch.Tensor]:
-        """Return the tensors of one batch."""
-        if self.kind == NER:
-            batch = pad_windows([row["input_ids"] for row in rows], self.pad_id)
-            longest = batch["input_ids"].shape[1]
-            labels = [[*row["labels"], *[IGNORED] * (longest - len(row["labels"]))] for row in rows]
-            return {**batch, "labels": torch.tensor(labels)}
-        batch = pad_windows([window for row in rows for window in row["windows"]], self.pad_id)
-        owner = [index for index, row in enumerate(rows) for _ in row["windows"]]
-        return {**batch, "window_owner": torch.tensor(owner), "labels": torch.tensor([row["labels"] for row in rows])}
-
-
-def mean_by_owner(logits: torch.Tensor, owner: torch.Tensor, n_owners: int) -> torch.Tensor:
-    """Return (n_owners, n_labels): the mean of the (n_windows, n_labels) logits of each owner."""
-    total = torch.zeros(n_owners, logits.shape[1], dtype=logits.dtype, device=logits.device).index_add(0, owner, logits)
-    return total / torch.bincount(owner, minlength=n_owners).unsqueeze(1)
+    def _save(self, output_dir: str | None = None, state_dict: dict | None = None) -> None:
+        """Write the weights; `Trainer` would pickle its arguments beside them."""
+        folder = Path(str(output_dir))
+        folder.mkdir(parents=True, exist_ok=True)
+        save_file(state_dict or self.article_model.network.state_dict(), folder / "model.safetensors", metadata={"format": "pt"})
 
 
 def parameter_groups(model: Model, config: TrainerConfig) -> list[dict[str, Any]]:
-    """Return AdamW's groups: the head at its own rate; biases and norms without weight decay."""
+    """Return AdamW's groups: the head at its own rate, a layer's rate `layer_decay` times that of the layer above it.
+
+    Biases and norms have no weight decay. Rates by layer: Howard and Ruder 2018, section 3.2.
+    """
     groups: dict[tuple[float, float], list[torch.nn.Parameter]] = {}
-    prefix = model.network.base_model_prefix + "."
+    depths = model.depths()
     for name, parameter in model.network.named_parameters():
-        rate = config.learning_rate if name.startswith(prefix) else config.head_learning_rate
+        depth = depths[name]
+        rate = config.head_learning_rate if depth is None else config.learning_rate * config.layer_decay**depth
         decay = config.weight_decay if parameter.ndim > 1 else 0.0
         groups.setdefault((rate, decay), []).append(parameter)
     return [{"params": parameters, "lr": rate, "weight_decay": decay} for (rate, decay), parameters in groups.items()]
 
 
-def tokens_per_second(model: Model, train: TrainingData, batch_size: int, device: torch.device) -> float:
-    """Time one forward and backward pass of the longest rows; neither weights nor random state are changed."""
-    kind = model.task.kind
-    rows = sorted(train.rows, key=lambda row: len(row["input_ids"] if kind == NER else row["windows"]))[-batch_size:]
-    batch = {
-        name: tensor.to(device)
-        for name, tensor in Collator(kind, model.tokenizer.pad_token_id)(rows).items()
-        if name in ("input_ids", "attention_mask")
-    }
-    network = model.network.to(device).train()  # type: ignore[arg-type]
-    with torch.random.fork_rng():
+def tokens_per_second(model: Model, train: TrainingData, config: TrainerConfig, device: torch.device) -> float:
+    """Time one forward and backward pass of the largest batch; neither weights nor random state are changed."""
+    batches = BudgetBatches(train.shapes, config.batch_tokens, seed=0)
+    largest = max(batches, key=lambda rows: padded_size(train.shapes, rows))
+    batch = {name: tensor.to(device) for name, tensor in model.network.collate([train.rows[row] for row in largest]).items()}
+    network = model.network.to(device).train()
+    with torch.random.fork_rng(), torch.autocast(device.type, torch.bfloat16, enabled=use_bf16(config.precision, device)):
         began = time.monotonic()
-        network(**batch).logits.sum().backward()
+        network(**batch).backward()
         seconds = time.monotonic() - began
     network.zero_grad(set_to_none=True)
     return batch["input_ids"].numel() / seconds

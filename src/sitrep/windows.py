@@ -61,6 +61,7 @@ class Windower:
 
     def __init__(self, tokenizer: PreTrainedTokenizerBase, max_tokens: int, overlap: int) -> None:
         self.tokenizer = tokenizer
+        self.pad_id = tokenizer.pad_token_id
         self.overlap = overlap
         bare = tokenizer("a", add_special_tokens=False)["input_ids"]
         whole = tokenizer("a")["input_ids"]
@@ -93,12 +94,19 @@ class Windower:
         """Return the token ids of one window with the special tokens around them."""
         return [*self.prefix, *encoded.token_ids[slice(*window)], *self.suffix]
 
-    def tag_windows(self, encoded: EncodedArticle, tags: TagSet) -> tuple[list[dict[str, Any]], list[Lost]]:
-        """Return the training rows of an article (`input_ids` and `labels` of equal length per window) and its ledger."""
+    def tag_windows(
+        self, encoded: EncodedArticle, tags: TagSet, *, first_tokens_only: bool = False
+    ) -> tuple[list[dict[str, Any]], list[Lost]]:
+        """Return the training rows of an article (`input_ids` and `labels` of equal length per window) and its ledger.
+
+        first_tokens_only: the tokens behind the first of a word bear no label.
+        """
         spans, lost = align(encoded)
-        scored = _scored_tokens(encoded)
+        scored = scored_tokens(encoded)
         tag_ids = np.full(len(encoded.token_ids), IGNORED)
         tag_ids[scored] = tags.encode(spans, len(scored))
+        if first_tokens_only:
+            tag_ids[encoded.continues] = IGNORED
         before, after = [IGNORED] * len(self.prefix), [IGNORED] * len(self.suffix)
         rows = [
             {"input_ids": self.input_ids(encoded, window), "labels": [*before, *tag_ids[slice(*window)].tolist(), *after]}
@@ -120,27 +128,35 @@ def decode_mentions(encoded: EncodedArticle, probabilities: np.ndarray, tags: Ta
 
     A word takes the tag of its first token. A mention's score is the mean probability of its words' tags.
     """
-    scored = _scored_tokens(encoded)
-    tag_ids: list[int] = []
-    for token in scored:
-        if encoded.continues[token] and tag_ids:
-            tag_ids.append(tag_ids[-1] + tag_ids[-1] % 2)  # B-X is odd: the rest of its word is I-X
-        else:
-            tag_ids.append(int(probabilities[token].argmax()))
+    words = words_of(encoded)
+    tag_ids = [int(probabilities[first].argmax()) for first, _ in words]
     spans = []
     for first, last, label in tags.decode(tag_ids):
-        words = [position for position in range(first, last) if position == first or not encoded.continues[scored[position]]]
-        score = float(np.mean([probabilities[scored[position], tag_ids[position]] for position in words]))
-        spans.append(Span(encoded.starts[scored[first]], encoded.ends[scored[last - 1]], label, score))
+        score = float(np.mean([probabilities[words[word][0], tag_ids[word]] for word in range(first, last)]))
+        spans.append(Span(encoded.starts[words[first][0]], encoded.ends[words[last - 1][1] - 1], label, score))
     return replace(encoded.article.bare(), spans=tuple(spans))
 
 
-def align(encoded: EncodedArticle) -> tuple[list[tuple[int, int, str]], list[Lost]]:
-    """Return the gold mentions as (start, end, label) in positions among the scored tokens, and those that BIO tags cannot hold.
+def words_of(encoded: EncodedArticle) -> list[tuple[int, int]]:
+    """Return half-open token ranges, one a word; tokens that cover only white space belong to none."""
+    words: list[tuple[int, int]] = []
+    for token in scored_tokens(encoded):
+        if encoded.continues[token] and words:
+            words[-1] = (words[-1][0], token + 1)
+        else:
+            words.append((token, token + 1))
+    return words
 
-    Of overlapping mentions the one that starts first is kept, of two that start together the longer.
+
+def align(
+    encoded: EncodedArticle, *, flat: bool = True, reach: Sequence[int] | None = None
+) -> tuple[list[tuple[int, int, str]], list[Lost]]:
+    """Return the gold mentions as (start, end, label) in positions among the scored tokens, and those that a head cannot hold.
+
+    flat:  of overlapping mentions the one that starts first is kept, of two that start together the longer
+    reach: per token, the token before which a mention that starts there must end
     """
-    scored = _scored_tokens(encoded)
+    scored = scored_tokens(encoded)
     starts, ends = [encoded.starts[token] for token in scored], [encoded.ends[token] for token in scored]
     kept: list[tuple[int, int, str]] = []
     lost = []
@@ -153,8 +169,10 @@ def align(encoded: EncodedArticle) -> tuple[list[tuple[int, int, str]], list[Los
             reason = "inside a token"
         elif encoded.continues[scored[first]] or (last < len(scored) and encoded.continues[scored[last]]):
             reason = "inside a word"
-        elif kept and first < kept[-1][1]:
+        elif flat and kept and first < kept[-1][1]:
             reason = "overlapping"
+        elif reach and scored[last - 1] >= reach[scored[first]]:
+            reason = "longer than a window"
         if reason:
             lost.append(Lost(encoded.article.id, span.start, span.end, span.label, encoded.article.surface(span), reason))
         else:
@@ -189,7 +207,8 @@ def batches_by_length(lengths: Sequence[int], max_tokens: int) -> Iterator[list[
         yield batch
 
 
-def _scored_tokens(encoded: EncodedArticle) -> list[int]:
+def scored_tokens(encoded: EncodedArticle) -> list[int]:
+    """Return the tokens that cover more than white space."""
     return [token for token, (start, end) in enumerate(zip(encoded.starts, encoded.ends, strict=True)) if start < end]
 
 

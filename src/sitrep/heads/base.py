@@ -1,0 +1,91 @@
+"""What every head offers: rows to learn from, a loss, and articles from scores.
+
+A head is a network: the encoder (`body`, a plain transformers model that is saved as such) and whatever parameters of its own.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from transformers import PreTrainedModel
+
+from sitrep.articles import Article
+from sitrep.config import TaskConfig
+from sitrep.windows import EncodedArticle, Lost, Windower
+
+Row = dict[str, Any]
+Batch = dict[str, Tensor]
+
+
+class Head(nn.Module, ABC):
+    """An encoder with a head for one task."""
+
+    body_class: ClassVar[type]  # the transformers class that builds `body`
+
+    def __init__(self, body: PreTrainedModel, task: TaskConfig, windower: Windower) -> None:
+        super().__init__()
+        self.body = body
+        self.task = task
+        self.windower = windower
+
+    @classmethod
+    @abstractmethod
+    def outputs(cls, task: TaskConfig) -> tuple[str, ...]:
+        """Return the names of what the body scores."""
+
+    @abstractmethod
+    def training_rows(self, encoded: EncodedArticle) -> tuple[list[Row], list[Lost]]:
+        """Return what is learnt from a labelled article, and the mentions that the head cannot represent."""
+
+    @abstractmethod
+    def collate(self, rows: Sequence[Row]) -> Batch:
+        """Return the tensors of one batch: `input_ids`, `attention_mask` and the targets of `loss`."""
+
+    @abstractmethod
+    def loss(self, scores: Tensor, **targets: Tensor) -> Tensor:
+        """Return the mean loss of one batch; `scores` as `score` returns them, in 32 bits."""
+
+    @abstractmethod
+    def keep(self, scores: Tensor, lengths: Sequence[int]) -> list[np.ndarray]:
+        """Return what `decode` needs of each window's scores; `lengths` in tokens, special tokens included."""
+
+    @abstractmethod
+    def decode(self, encoded: Sequence[EncodedArticle], kept: Sequence[Sequence[np.ndarray]]) -> list[Article]:
+        """Return each article with what the scores of its windows say; gold is not looked at."""
+
+    def score(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
+        """Return the scores of windows, both inputs (n_windows, n_tokens)."""
+        return self.body(input_ids=input_ids, attention_mask=attention_mask).logits
+
+    def forward(self, input_ids: Tensor, attention_mask: Tensor, **targets: Tensor) -> Tensor:
+        """Return the loss where targets are given, the scores otherwise."""
+        scores = self.score(input_ids, attention_mask)
+        return self.loss(scores.float(), attention_mask=attention_mask, **targets) if targets else scores
+
+    def lost(self, encoded: EncodedArticle) -> list[Lost]:
+        """Return the gold mentions of an article that the head cannot represent."""
+        return self.training_rows(encoded)[1]
+
+    def own_state(self) -> dict[str, Tensor]:
+        """Return the parameters that plain transformers does not know."""
+        return {name: tensor for name, tensor in self.state_dict().items() if not name.startswith("body.")}
+
+
+def row_shape(row: Row) -> tuple[int, int]:
+    """Return how many windows a training row holds, and the tokens of the longest."""
+    windows = row.get("windows") or [row["input_ids"]]
+    return len(windows), max(map(len, windows))
+
+
+def pad_windows(rows: Sequence[Sequence[int]], pad_id: int) -> Batch:
+    """Return `input_ids` and `attention_mask`, both (n_rows, longest row), padded at the right."""
+    longest = max(map(len, rows))
+    return {
+        "input_ids": torch.tensor([[*row, *[pad_id] * (longest - len(row))] for row in rows]),
+        "attention_mask": torch.tensor([[1] * len(row) + [0] * (longest - len(row)) for row in rows]),
+    }

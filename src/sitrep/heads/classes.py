@@ -1,0 +1,75 @@
+"""The head of class fields: an article's windows are read together and their logits pooled.
+
+So a label need not be visible in every window, and a long article counts whole, in training as in reading.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy
+from transformers import AutoModelForSequenceClassification
+
+from sitrep.articles import Article
+from sitrep.config import TaskConfig
+from sitrep.heads.base import Batch, Head, Row, pad_windows
+from sitrep.heads.tags import softmax
+from sitrep.windows import EncodedArticle, Lost
+
+
+class ClassHead(Head):
+    """One logit a label and window; the mean over the windows is the article's."""
+
+    body_class = AutoModelForSequenceClassification
+
+    @classmethod
+    def outputs(cls, task: TaskConfig) -> tuple[str, ...]:
+        """Return the labels."""
+        return tuple(task.labels)
+
+    def training_rows(self, encoded: EncodedArticle) -> tuple[list[Row], list[Lost]]:
+        """Return one row: `windows`, and `labels` as an index or a list of 0 and 1."""
+        gold = encoded.article.labels[str(self.task.field)]
+        labels = self.task.labels.index(gold[0]) if self.task.kind == "multi-class" else [float(x in gold) for x in self.task.labels]
+        return [{"windows": [self.windower.input_ids(encoded, window) for window in encoded.windows], "labels": labels}], []
+
+    def collate(self, rows: Sequence[Row]) -> Batch:
+        """Return the windows of all articles as one list, `owner` the article of each, and the articles' `labels`."""
+        batch = pad_windows([window for row in rows for window in row["windows"]], self.windower.pad_id)
+        owner = [index for index, row in enumerate(rows) for _ in row["windows"]]
+        return {**batch, "owner": torch.tensor(owner), "labels": torch.tensor([row["labels"] for row in rows])}
+
+    def loss(self, scores: Tensor, **targets: Tensor) -> Tensor:
+        """Return the mean cross entropy of the articles."""
+        labels = targets["labels"]
+        logits = mean_by_owner(scores, targets["owner"], len(labels))
+        if self.task.kind == "multi-class":
+            return cross_entropy(logits, labels)
+        return binary_cross_entropy_with_logits(logits, labels)
+
+    def keep(self, scores: Tensor, lengths: Sequence[int]) -> list[np.ndarray]:
+        """Return the (n_labels,) logits of each window."""
+        return list(scores.float().cpu().numpy())
+
+    def decode(self, encoded: Sequence[EncodedArticle], kept: Sequence[Sequence[np.ndarray]]) -> list[Article]:
+        """Return the articles with their classes."""
+        return [self._article(article.article, np.mean(windows, axis=0)) for article, windows in zip(encoded, kept, strict=True)]
+
+    def _article(self, article: Article, logits: np.ndarray) -> Article:
+        labels, field = self.task.labels, str(self.task.field)
+        if self.task.kind == "multi-class":
+            probabilities = softmax(logits)
+            chosen = [labels[int(probabilities.argmax())]]
+        else:
+            probabilities = 1 / (1 + np.exp(-logits))
+            chosen = [label for label, p in zip(labels, probabilities, strict=True) if p >= 0.5]
+        return article.bare().with_classes(field, chosen, {label: float(p) for label, p in zip(labels, probabilities, strict=True)})
+
+
+def mean_by_owner(logits: Tensor, owner: Tensor, n_owners: int) -> Tensor:
+    """Return (n_owners, n_labels): the mean of the (n_windows, n_labels) logits of each owner."""
+    total = torch.zeros(n_owners, logits.shape[1], dtype=logits.dtype, device=logits.device).index_add(0, owner, logits)
+    return total / torch.bincount(owner, minlength=n_owners).unsqueeze(1)

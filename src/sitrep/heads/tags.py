@@ -1,0 +1,149 @@
+"""Heads that tag words: `softmax` decides word by word, `crf` for the whole article at once.
+
+A word is tagged where its first token stands (see windows.py); mentions are flat.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from itertools import pairwise
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy
+from transformers import AutoModelForTokenClassification, PreTrainedModel
+
+from sitrep.articles import Article, Span
+from sitrep.config import TaskConfig
+from sitrep.heads import chain
+from sitrep.heads.base import Batch, Head, Row, pad_windows
+from sitrep.labels import TagSet
+from sitrep.windows import IGNORED, EncodedArticle, Lost, Windower, decode_mentions, words_of
+
+
+class SoftmaxHead(Head):
+    """One tag a token, independent of its neighbours; trained on every token, read at the first of each word."""
+
+    body_class = AutoModelForTokenClassification
+
+    def __init__(self, body: PreTrainedModel, task: TaskConfig, windower: Windower) -> None:
+        super().__init__(body, task, windower)
+        self.tags = TagSet(tuple(task.labels))
+
+    @classmethod
+    def outputs(cls, task: TaskConfig) -> tuple[str, ...]:
+        """Return the BIO tags."""
+        return TagSet(tuple(task.labels)).tags
+
+    def training_rows(self, encoded: EncodedArticle) -> tuple[list[Row], list[Lost]]:
+        """Return a row a window: `input_ids` and `labels`."""
+        return self.windower.tag_windows(encoded, self.tags)
+
+    def collate(self, rows: Sequence[Row]) -> Batch:
+        """Return `labels` beside the tokens, both (n_windows, n_tokens)."""
+        batch = pad_windows([row["input_ids"] for row in rows], self.windower.pad_id)
+        longest = batch["input_ids"].shape[1]
+        return {**batch, "labels": torch.tensor([[*row["labels"], *[IGNORED] * (longest - len(row["labels"]))] for row in rows])}
+
+    def loss(self, scores: Tensor, **targets: Tensor) -> Tensor:
+        """Return the mean cross entropy of the tokens."""
+        return cross_entropy(scores.flatten(0, 1), targets["labels"].flatten(), ignore_index=IGNORED)
+
+    def keep(self, scores: Tensor, lengths: Sequence[int]) -> list[np.ndarray]:
+        """Return the (n_tokens, n_tags) scores of each window."""
+        return [row[:length] for row, length in zip(scores.float().cpu().numpy(), lengths, strict=True)]
+
+    def decode(self, encoded: Sequence[EncodedArticle], kept: Sequence[Sequence[np.ndarray]]) -> list[Article]:
+        """Return the articles with the tags of highest probability."""
+        merged = [self.windower.merge(article, windows) for article, windows in zip(encoded, kept, strict=True)]
+        return [decode_mentions(article, softmax(scores), self.tags) for article, scores in zip(encoded, merged, strict=True)]
+
+
+class CrfHead(SoftmaxHead):
+    """The best sequence of tags of the whole article, with learnt scores for neighbours.
+
+    Forbidden: an `I-X` that does not continue an X, in training as in reading. The score of a mention is its marginal
+    probability: that of all tag sequences in which exactly these words bear this label.
+    """
+
+    def __init__(self, body: PreTrainedModel, task: TaskConfig, windower: Windower) -> None:
+        super().__init__(body, task, windower)
+        self.transitions = nn.Parameter(torch.zeros(len(self.tags.tags), len(self.tags.tags)))
+        self.register_buffer("allowed", torch.tensor(self.tags.allowed()), persistent=False)
+
+    def training_rows(self, encoded: EncodedArticle) -> tuple[list[Row], list[Lost]]:
+        """Return a row a window: `input_ids`, and `labels` at the first token of each word."""
+        return self.windower.tag_windows(encoded, self.tags, first_tokens_only=True)
+
+    def loss(self, scores: Tensor, **targets: Tensor) -> Tensor:
+        """Return the negative log likelihood of the tag sequences, per word."""
+        present = targets["labels"] != IGNORED
+        n_words = max(1, int(present.sum(dim=1).max()))
+        order = (~present).to(torch.uint8).argsort(dim=1, stable=True)[:, :n_words]  # the words of each window first
+        emissions = scores.gather(1, order.unsqueeze(2).expand(-1, -1, scores.shape[2]))
+        tag_ids, mask = targets["labels"].gather(1, order), present.gather(1, order)
+        moves = self._moves()
+        gold = chain.path_scores(emissions, mask, moves, tag_ids)
+        worded = mask[:, 0]  # a window without a word has nothing to teach
+        loss = (chain.log_partition(emissions, mask, moves) - gold) * worded
+        return loss.sum() / mask.sum().clamp(min=1)
+
+    def decode(self, encoded: Sequence[EncodedArticle], kept: Sequence[Sequence[np.ndarray]]) -> list[Article]:
+        """Return the articles with the tags of the best sequence."""
+        words = [words_of(article) for article in encoded]
+        lengths = torch.tensor([len(found) for found in words])
+        emissions = torch.zeros(len(encoded), max([1, *map(len, words)]), len(self.tags.tags))
+        for row, article, windows, found in zip(emissions, encoded, kept, words, strict=True):
+            if found:
+                row[: len(found)] = torch.from_numpy(self.windower.merge(article, windows)[[first for first, _ in found]])
+        emissions[:, 0] += torch.tensor([chain.FORBIDDEN if tag.startswith("I-") else 0.0 for tag in self.tags.tags])
+        mask = torch.arange(emissions.shape[1]) < lengths.unsqueeze(1)
+        with torch.inference_mode():
+            moves = self._moves().float().cpu()
+            paths = chain.best_paths(emissions, mask, moves)
+            marginals = SegmentMarginals(emissions, mask, moves)
+        return [
+            self._article(article, found, path, marginals, row)
+            for row, (article, found, path) in enumerate(zip(encoded, words, paths, strict=True))
+        ]
+
+    def _moves(self) -> Tensor:
+        return self.transitions.masked_fill(~self.allowed, chain.FORBIDDEN)
+
+    def _article(
+        self, encoded: EncodedArticle, words: list[tuple[int, int]], path: list[int], marginals: SegmentMarginals, row: int
+    ) -> Article:
+        spans = []
+        for first, last, label in self.tags.decode(path):
+            score = marginals.of(row, first, path[first:last], continued_by=path[last - 1] + path[last - 1] % 2)
+            spans.append(Span(encoded.starts[words[first][0]], encoded.ends[words[last - 1][1] - 1], label, score))
+        return replace(encoded.article.bare(), spans=tuple(spans))
+
+
+class SegmentMarginals:
+    """The probability that a sequence bears given tags over a stretch of steps."""
+
+    def __init__(self, emissions: Tensor, mask: Tensor, transitions: Tensor) -> None:
+        alphas = chain.forward_scores(emissions, mask, transitions)
+        self.totals = torch.logsumexp(alphas[:, -1], dim=1).numpy()
+        self.alphas, self.betas = alphas.numpy(), chain.backward_scores(emissions, mask, transitions).numpy()
+        self.emissions, self.mask, self.transitions = emissions.numpy(), mask.numpy(), transitions.numpy()
+
+    def of(self, row: int, first: int, tag_ids: Sequence[int], continued_by: int) -> float:
+        """Return the probability of `tag_ids` from step `first` on, not followed by the tag `continued_by`."""
+        last = first + len(tag_ids) - 1
+        score = self.alphas[row, first, tag_ids[0]]
+        for step, (tag_id, following) in enumerate(pairwise(tag_ids), start=first + 1):
+            score += self.transitions[tag_id, following] + self.emissions[row, step, following]
+        if last + 1 < self.mask.shape[1] and self.mask[row, last + 1]:
+            after = self.transitions[tag_ids[-1]] + self.emissions[row, last + 1] + self.betas[row, last + 1]
+            score += np.logaddexp.reduce(np.delete(after, continued_by))
+        return float(np.clip(np.exp(score - self.totals[row]), 0, 1))
+
+
+def softmax(logits: np.ndarray) -> np.ndarray:
+    """Return probabilities along the last axis."""
+    powers = np.exp(logits - logits.max(axis=-1, keepdims=True))
+    return powers / powers.sum(axis=-1, keepdims=True)

@@ -1,0 +1,77 @@
+"""Batches of like length within a budget of tokens: little padding, another order in each epoch, the same number of batches.
+
+`Trainer` counts the updates of an epoch once, when it starts; so the number of batches is fixed, and the rows are shared out anew.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+JITTER = 0.1  # of the length: rows of nearly the same length meet others in each epoch
+
+Shape = tuple[int, int]  # of a training row: windows, tokens of the longest
+
+
+class BudgetBatches:
+    """A batch sampler whose batches hold `budget` padded tokens or fewer, as nearly as can be.
+
+    Args:
+        shapes: (windows, tokens of the longest) of each row.
+        budget: padded tokens a batch; a row that is larger stands alone.
+        seed:   with the epoch, decides what stands together and in which order.
+        multiple: the number of batches is a multiple of this, so that as many processes get as many each.
+    """
+
+    def __init__(self, shapes: Sequence[Shape], budget: int, seed: int, multiple: int = 1) -> None:
+        self.shapes, self.seed, self.epoch = list(shapes), seed, 0
+        in_order = sorted(range(len(shapes)), key=lambda row: shapes[row][1])
+        wanted = max(1, len(pack(shapes, in_order, budget)))
+        self.n_batches = max(1, min(-(-wanted // multiple), len(shapes) // multiple)) * multiple
+
+    def set_epoch(self, epoch: int) -> None:
+        """Choose the order of `epoch`."""
+        self.epoch = epoch
+
+    def __len__(self) -> int:
+        return self.n_batches
+
+    def __iter__(self) -> Iterator[list[int]]:
+        random = np.random.default_rng([self.seed, self.epoch])
+        lengths = np.array([length for _, length in self.shapes])
+        keys = lengths * random.uniform(1 - JITTER, 1 + JITTER, len(lengths))
+        batches = share_out(self.shapes, np.argsort(keys, kind="stable").tolist(), self.n_batches)
+        yield from (batches[index] for index in random.permutation(len(batches)))
+
+
+def pack(shapes: Sequence[Shape], order: Sequence[int], budget: float) -> list[list[int]]:
+    """Return `order` cut into runs whose padded size stays within `budget` (one row at least)."""
+    batches: list[list[int]] = []
+    n_windows = longest = 0
+    for row in order:
+        n_windows, longest = n_windows + shapes[row][0], max(longest, shapes[row][1])
+        if not batches or n_windows * longest > budget:
+            batches.append([])
+            n_windows, longest = shapes[row]
+        batches[-1].append(row)
+    return batches
+
+
+def share_out(shapes: Sequence[Shape], order: Sequence[int], n_batches: int) -> list[list[int]]:
+    """Return `order` cut into exactly `n_batches` runs, the largest padded size as small as can be."""
+    low, high = 0, padded_size(shapes, order)
+    while low < high:  # the smallest budget that does not need more batches
+        middle = (low + high) // 2
+        low, high = (low, middle) if len(pack(shapes, order, middle)) <= n_batches else (middle + 1, high)
+    batches = pack(shapes, order, low)
+    while len(batches) < n_batches:
+        largest = max(range(len(batches)), key=lambda index: (len(batches[index]) > 1, padded_size(shapes, batches[index])))
+        half = len(batches[largest]) // 2
+        batches[largest : largest + 1] = [batches[largest][:half], batches[largest][half:]]
+    return batches
+
+
+def padded_size(shapes: Sequence[Shape], rows: Sequence[int]) -> int:
+    """Return the tokens that a batch of `rows` holds, padding included."""
+    return sum(shapes[row][0] for row in rows) * max(shapes[row][1] for row in rows)
