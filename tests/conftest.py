@@ -7,6 +7,7 @@ os.environ["HF_HUB_OFFLINE"] = "1"  # before transformers is imported: no test m
 import shutil
 from pathlib import Path
 
+import hypothesis
 import pytest
 import torch
 from tiny import SMALL, compose, own_data, write_corpus, write_encoder
@@ -15,6 +16,8 @@ from sitrep import jobs
 from sitrep.runs import Run
 
 torch.set_num_threads(1)
+hypothesis.settings.register_profile("any machine", deadline=None)
+hypothesis.settings.load_profile("any machine")
 
 
 @pytest.fixture(scope="session")
@@ -56,6 +59,7 @@ def models(tmp_path_factory) -> Path:
 
 
 NER = ("trainer.epochs=12", "trainer.learning_rate=2e-2", "trainer.head_learning_rate=2e-2")
+TOPICS = ("trainer.learning_rate=5e-3", "trainer.head_learning_rate=5e-3")
 
 
 @pytest.fixture(scope="session")
@@ -67,7 +71,7 @@ def ner_run(train, models) -> Run:
 @pytest.fixture(scope="session")
 def topics_run(train, models) -> Run:
     """A finished run of the multi-label task; not to be changed."""
-    return train(models / "own-topics-hub" / "1", "task=topics", "trainer.epochs=20", *NER[1:])
+    return train(models / "own-topics-hub" / "1", "task=topics", "trainer.epochs=20", *TOPICS)
 
 
 @pytest.fixture(scope="session")

@@ -55,7 +55,7 @@ def test_a_config_composes_and_loads(name):
 def test_a_task_chooses_its_trainer(task, name):
     expected = yaml.safe_load((CONFIGS / f"{name}.yaml").read_text())
     trainer = compose("train", f"task={task}").trainer
-    assert (trainer.epochs, trainer.batch_size) == (expected["epochs"], expected["batch_size"])
+    assert (trainer.epochs, trainer.batch_tokens) == (expected["epochs"], expected["batch_tokens"])
 
 
 @pytest.mark.parametrize("task", ["ner", "topics", "region"])

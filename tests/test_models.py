@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 import torch
 import transformers
+from conftest import NER
 from tiny import ENTITIES, SMALL, TOPICS, compose, own_data
 
 from sitrep.articles import Article
@@ -25,7 +26,7 @@ def read_short_texts(run, corpus) -> list[Article]:
     paragraphs = [paragraph for article in read_articles(corpus) for paragraph in article.text.split("\n\n")]
     articles = [Article(str(number), text) for number, text in enumerate(paragraphs)]
     model = load_model(run.checkpoint_path)
-    short = [encoded.article for encoded in model.windower().encode(articles) if len(encoded.windows) == 1]
+    short = [encoded.article for encoded in model.network.windower.encode(articles) if len(encoded.windows) == 1]
     assert len(short) > 40
     return list(EncoderReader(model, torch.device("cpu")).read(short))
 
@@ -35,7 +36,7 @@ def test_the_default_encoder_is_the_one_that_was_checked():
     assert len(config.model.sha256) == 64
     model = build_model(config.model, config.task)
     assert model.n_parameters > 22_000_000
-    assert model.network.config.num_labels == 1 + 2 * len(config.task.labels)
+    assert model.network.body.config.num_labels == 1 + 2 * len(config.task.labels)
 
 
 @pytest.mark.parametrize(
@@ -94,7 +95,8 @@ def test_saved_and_loaded_a_model_is_the_same(config, tmp_path):
         assert name == other_name and torch.equal(one, other)
 
 
-def test_plain_transformers_finds_the_same_mentions(ner_run, corpus):
+def test_plain_transformers_finds_the_same_mentions(train, corpus, tmp_path):
+    ner_run = train(tmp_path / "run", *NER, "model.head=softmax")
     plain = transformers.pipeline("token-classification", model=str(ner_run.checkpoint_path), aggregation_strategy="first", device="cpu")
     n_found = 0
     for read in read_short_texts(ner_run, corpus):

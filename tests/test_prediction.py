@@ -8,7 +8,7 @@ import torch
 from sitrep.articles import Article
 from sitrep.formats import read_articles
 from sitrep.models import load_model
-from sitrep.prediction import LOOK_AHEAD, EncoderReader, pad_windows
+from sitrep.prediction import LOOK_AHEAD, EncoderReader
 
 
 @pytest.fixture(scope="module", params=["ner_run", "topics_run"])
@@ -74,9 +74,3 @@ def test_reading_leaves_the_network_in_the_mode_it_was_in(reader, articles):
         first, again = (list(reader.read(articles[:3])) for _ in range(2))
         assert list(map(scores, first)) == list(map(scores, again))  # no dropout
         assert reader.network.training is training
-
-
-def test_padding_is_masked():
-    batch = pad_windows([[5, 6, 7], [8]], pad_id=9)
-    assert batch["input_ids"].tolist() == [[5, 6, 7], [8, 9, 9]]
-    assert batch["attention_mask"].tolist() == [[1, 1, 1], [1, 0, 0]]

@@ -1,6 +1,7 @@
 """Training: what the network sees, at what rates, and that the best epoch is kept and can be had again."""
 
 import json
+from dataclasses import replace
 
 import pytest
 import torch
@@ -8,9 +9,9 @@ from tiny import ENTITIES, SMALL, TOPICS, compose, own_data
 
 from sitrep.articles import Article, Span
 from sitrep.corpus import load_corpus
+from sitrep.errors import InputError
 from sitrep.models import build_model
-from sitrep.training import Collator, encode_training, mean_by_owner, parameter_groups, tokens_per_second
-from sitrep.windows import IGNORED
+from sitrep.training import encode_training, parameter_groups, tokens_per_second, use_bf16
 
 QUICK = ("trainer.epochs=2",)
 
@@ -48,8 +49,8 @@ def test_the_best_epoch_on_dev_is_kept(request, fixture):
 
 
 def test_the_kept_epoch_need_not_be_the_last(train, tmp_path):
-    rising = ("trainer.epochs=8", "trainer.learning_rate=0.4", "trainer.head_learning_rate=0.4", "trainer.warmup=0.95")
-    run = train(tmp_path / "run", *rising)
+    rising = ("trainer.epochs=8", "trainer.learning_rate=0.1", "trainer.head_learning_rate=0.1", "trainer.warmup=0.95")
+    run = train(tmp_path / "run", *rising, "model.head=softmax")
     f1s = [row["micro_f1"] for row in _history(run)]
     assert f1s[-1] < max(f1s), "the rates were meant to rise until nothing is left"
     assert run.metrics("dev")["strict"]["micro"]["f1"] == max(f1s)
@@ -63,7 +64,7 @@ def test_patience_stops_training_early(train, tmp_path):
 def test_ner_learns_from_every_window_and_classes_from_every_article(model, config):
     articles = load_corpus(config.data, config.task).articles
     data = encode_training(model, articles)
-    encoded = model.windower().encode(articles)
+    encoded = model.network.windower.encode(articles)
     assert data.n_windows == sum(len(article.windows) for article in encoded) > len(articles)
     if config.task.kind == "ner":
         assert len(data.rows) == data.n_windows
@@ -84,52 +85,49 @@ def test_training_mentions_that_do_not_fit_are_in_the_ledger(corpus, encoder):
     assert (lost.article_id, lost.text, lost.reason) == ("a", "Gao", "overlapping")
 
 
-def test_the_collator_pads_tokens_and_labels_of_windows():
-    rows = [{"input_ids": [5, 6, 7], "labels": [IGNORED, 1, IGNORED]}, {"input_ids": [8, 9], "labels": [IGNORED, 2]}]
-    batch = {name: tensor.tolist() for name, tensor in Collator("ner", 4)(rows).items()}
-    assert batch == {
-        "input_ids": [[5, 6, 7], [8, 9, 4]],
-        "attention_mask": [[1, 1, 1], [1, 1, 0]],
-        "labels": [[IGNORED, 1, IGNORED], [IGNORED, 2, IGNORED]],
-    }
-
-
-@pytest.mark.parametrize(("kind", "labels"), [("multi-label", [[1.0, 0.0], [0.0, 0.0]]), ("multi-class", [1, 0])])
-def test_the_collator_says_which_article_a_window_belongs_to(kind, labels):
-    rows = [{"windows": [[5, 6], [7]], "labels": labels[0]}, {"windows": [[8]], "labels": labels[1]}]
-    batch = {name: tensor.tolist() for name, tensor in Collator(kind, 4)(rows).items()}
-    assert batch == {
-        "input_ids": [[5, 6], [7, 4], [8, 4]],
-        "attention_mask": [[1, 1], [1, 0], [1, 0]],
-        "window_owner": [0, 0, 1],
-        "labels": labels,
-    }
-
-
-def test_mean_by_owner_is_the_mean_of_each_owners_rows():
-    owner = torch.tensor([0, 0, 0, 1, 2, 2])
-    logits = torch.randn(6, 4, generator=torch.Generator().manual_seed(0), requires_grad=True)
-    by_loop = torch.stack([logits[owner == number].mean(dim=0) for number in range(3)])
-    assert torch.allclose(mean_by_owner(logits, owner, 3), by_loop)
-    gradients = [torch.autograd.grad((mean**2).sum(), logits)[0] for mean in (mean_by_owner(logits, owner, 3), by_loop)]
-    assert torch.allclose(*gradients)
-
-
-def test_encoder_and_head_have_their_own_rates_and_only_matrices_decay(model, config):
-    groups = parameter_groups(model, config.trainer)
+def test_each_layer_and_the_head_have_their_own_rates_and_only_matrices_decay(model, config):
+    trainer = replace(config.trainer, layer_decay=0.5)
+    groups = parameter_groups(model, trainer)
     settings = {id(parameter): (group["lr"], group["weight_decay"]) for group in groups for parameter in group["params"]}
     assert len(settings) == sum(len(group["params"]) for group in groups) == len(list(model.network.parameters()))
+    shares = {"embeddings": 1 / 4, "layer.0.": 1 / 2, "layer.1.": 1, "pooler": 1}
     for name, parameter in model.network.named_parameters():
-        rate = config.trainer.head_learning_rate if name.startswith("classifier") else config.trainer.learning_rate
-        is_matrix = name.endswith("weight") and "LayerNorm" not in name
-        assert settings[id(parameter)] == (rate, config.trainer.weight_decay if is_matrix else 0), name
+        share = next((share for part, share in shares.items() if part in name), None)
+        rate = trainer.learning_rate * share if share else trainer.head_learning_rate
+        is_matrix = parameter.ndim == 2 and "LayerNorm" not in name
+        assert settings[id(parameter)] == (rate, trainer.weight_decay if is_matrix else 0), name
+    heads = {name for name, depth in model.depths().items() if depth is None}
+    assert heads == {"body.classifier.weight", "body.classifier.bias", *(["transitions"] if config.task.kind == "ner" else [])}
+
+
+def test_a_loss_that_is_not_finite_ends_the_training_and_leaves_the_last_good_state(train, tmp_path):
+    broken = ("trainer.learning_rate=1e30", "trainer.head_learning_rate=1e30", "trainer.max_grad_norm=1e30", "trainer.warmup=0")
+    with pytest.raises(InputError, match=r"the loss became (nan|inf) after \d+ updates; .* Lower trainer.learning_rate \(now 1e\+30\)"):
+        train(tmp_path / "run", *QUICK, *broken)
+    assert json.loads((tmp_path / "run" / "run.json").read_text())["status"] == "running"
+    assert not (tmp_path / "run" / "checkpoint").exists()
+
+
+def test_precision_is_as_told_or_what_the_hardware_multiplies():
+    cpu = torch.device("cpu")
+    assert use_bf16("bf16", cpu) is True and use_bf16("fp32", cpu) is False
+    abilities = torch.cpu.get_capabilities()
+    assert use_bf16("auto", cpu) == (abilities.get("avx512_bf16", False) or abilities.get("amx_bf16", False))
+
+
+def test_nothing_is_pickled_beside_the_weights_of_a_state(train, tmp_path, monkeypatch):
+    monkeypatch.setattr("sitrep.training.shutil.rmtree", lambda folder, **_: None)  # leave the states behind
+    run = train(tmp_path / "run", *QUICK)
+    states = list(run.path.glob("checkpoint-*"))
+    assert states and all((state / "trainer_state.json").exists() for state in states)
+    assert not list(run.path.rglob("training_args.bin"))
 
 
 def test_timing_changes_neither_weights_nor_chance(model, config):
     data = encode_training(model, load_corpus(config.data, config.task).train)
     before = {name: tensor.clone() for name, tensor in model.network.state_dict().items()}
     state = torch.get_rng_state()
-    assert tokens_per_second(model, data, 4, torch.device("cpu")) > 0
+    assert tokens_per_second(model, data, config.trainer, torch.device("cpu")) > 0
     assert torch.equal(state, torch.get_rng_state())
     assert all(torch.equal(tensor, before[name]) for name, tensor in model.network.state_dict().items())
     assert all(parameter.grad is None for parameter in model.network.parameters())

@@ -59,7 +59,7 @@ def _fill(sentence: str, region: str, draw: random.Random) -> str:
     )
 
 
-SMALL = ("task.windows.max_tokens=48", "task.windows.overlap=8", "device=cpu", "trainer.batch_size=4")
+SMALL = ("task.windows.max_tokens=48", "task.windows.overlap=8", "device=cpu", "trainer.batch_tokens=192")
 
 
 def own_data(corpus: Path) -> list[str]:

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-JITTER = 0.1  # of the length: rows of nearly the same length meet others in each epoch
+JITTER = 0.03  # of the length: rows of nearly the same length meet others in each epoch; more costs padding
 
 Shape = tuple[int, int]  # of a training row: windows, tokens of the longest
 

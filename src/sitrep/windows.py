@@ -86,7 +86,7 @@ class Windower:
         extents = [_trim(article.text, start, end) for start, end in offsets]
         starts = [start for start, _ in extents]
         ends = _absorb_marks(article.text, extents)
-        continues = [False] + [_continues(article.text, starts[i], ends[i - 1]) for i in range(1, len(starts))]
+        continues = [i > 0 and _continues(article.text, starts[i], ends[i - 1]) for i in range(len(starts))]
         windows = cut_windows(len(token_ids), self.size, self.overlap)
         return EncodedArticle(article, token_ids, starts, ends, continues, windows, share_out(windows))
 

@@ -94,14 +94,14 @@ class CrfHead(SoftmaxHead):
         """Return the articles with the tags of the best sequence."""
         words = [words_of(article) for article in encoded]
         lengths = torch.tensor([len(found) for found in words])
-        emissions = torch.zeros(len(encoded), max([1, *map(len, words)]), len(self.tags.tags))
+        emissions = torch.zeros(len(encoded), max([1, *map(len, words)]), len(self.tags.tags), dtype=torch.float64)
         for row, article, windows, found in zip(emissions, encoded, kept, words, strict=True):
             if found:
                 row[: len(found)] = torch.from_numpy(self.windower.merge(article, windows)[[first for first, _ in found]])
         emissions[:, 0] += torch.tensor([chain.FORBIDDEN if tag.startswith("I-") else 0.0 for tag in self.tags.tags])
         mask = torch.arange(emissions.shape[1]) < lengths.unsqueeze(1)
         with torch.inference_mode():
-            moves = self._moves().float().cpu()
+            moves = self._moves().double().cpu()
             paths = chain.best_paths(emissions, mask, moves)
             marginals = SegmentMarginals(emissions, mask, moves)
         return [
