@@ -12,7 +12,7 @@ FLOORS = (
     {"sitrep", "errors"},
     {"articles", "config"},
     {"formats.files"},
-    {"formats.annotated", "formats.brat", "formats.jsonl", "formats.text"},
+    {f"formats.{name}" for name in ("annotated", "brat", "conll", "indicators", "jsonl", "re3d", "text")},
     {"formats", "labels", "scoring", "terminal"},
     {"corpus", "runs"},
     {"windows", "lookup"},
