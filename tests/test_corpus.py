@@ -126,7 +126,13 @@ def test_a_changed_file_is_named_with_both_hashes(published, upstream):
     path.write_bytes(path.read_bytes().replace(b"\n", b"\r\n"))
     found = hashlib.sha256(path.read_bytes()).hexdigest()
     from_where = upstream or "where the data comes from"
-    with refused(f"{path}: not the published file", found, published.sha256["test.txt"], f"fetch it from {from_where} again", "data=own"):
+    with refused(
+        f"{path}: not the published file",
+        found,
+        published.sha256["test.txt"],
+        f"fetch it again from {from_where}, byte for byte",
+        "data=own",
+    ):
         load_corpus(replace(published, upstream=upstream), make_task())
 
 

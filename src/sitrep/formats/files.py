@@ -98,14 +98,15 @@ def check_sha256(path: Path, expected: str, upstream: str | None) -> None:
     Raises:
         InputError: if it is missing or its SHA-256 is another; the message says where the file comes from.
     """
-    fetch = f"fetch it from {upstream or 'where the data comes from'}"
+    origin = upstream or "where the data comes from"
     if not path.is_file():
         raise InputError(
-            f"{path}: no such file, expected with SHA-256 {expected}; {fetch}, and point data.path= to the folder that holds it"
+            f"{path}: no such file, expected with SHA-256 {expected}; "
+            f"fetch it from {origin}, and point data.path= to the folder that holds it"
         )
     found = hashlib.sha256(read_bytes(path)).hexdigest()
     if found != expected.lower():
         raise InputError(
             f"{path}: not the published file: its SHA-256 is {found}, expected {expected}; "
-            f"{fetch} again, byte for byte; read files that were changed on purpose with data=own"
+            f"fetch it again from {origin}, byte for byte; read files that were changed on purpose with data=own"
         )
