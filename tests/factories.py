@@ -35,8 +35,9 @@ def make_task(kind: str = NER, labels: Sequence[str] = LABELS, field: str | None
 def make_data(path: Any = "data", **changes: Any) -> DataConfig:
     shares = {"train": 0.6, "dev": 0.2, "test": 0.2}
     fields = {
-        "name": "own", "path": str(path), "format": None, "text_dir": None, "labels": {"entities": list(LABELS)}, "drop_labels": [],
-        "splits_path": None, "split_by": "stratified", "split_shares": shares, "split_seed": 1, "stratify_by": ["topics"],
+        "name": "own", "path": str(path), "format": None, "text_dir": None, "upstream": None, "sha256": {},
+        "labels": {"entities": list(LABELS)}, "drop_labels": [], "splits_path": None, "split_by": "stratified",
+        "split_shares": shares, "split_seed": 1, "stratify_by": ["topics"],
     }  # fmt: skip
     return DataConfig(**{**fields, **changes})
 

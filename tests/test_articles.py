@@ -17,7 +17,7 @@ def test_offsets_count_code_points():
     assert article.surface(article.spans[0]) == "غزة"
 
 
-@pytest.mark.parametrize(("path", "line"), [("a.md", 6), ("a.jsonl", 4)])
+@pytest.mark.parametrize(("path", "line"), [("a.md", 6), ("a.jsonl", 4), ("documents.json", 4)])
 def test_where_names_the_line_of_a_span(path, line):
     article = make_article(marked="One.\n\nTwo in [Gao](LOCATION).", source=Source(path, 4))
     assert article.where(article.spans[0]) == f"{path}:{line}: article 'a'"

@@ -100,6 +100,8 @@ TOPICS = {"task__kind": "multi-label", "task__field": "topics", "model__kind": "
         ({**TOPICS, "task__kind": "binary"}, ["data.labels.topics: a binary field declares its one positive label"]),
         ({**TOPICS, "model__kind": "lookup"}, ["model=lookup is a baseline for task=ner only"]),
         ({"data__split_by": "dates"}, ["data.split_by='dates' is unknown", "did you mean 'date'?"]),
+        ({"data__split_by": "files"}, ["data.split_by='files' is unknown", "did you mean 'file'?"]),
+        ({"data__sha256": {"a.txt": "0abc"}}, ["data.sha256 of a.txt: '0abc' is no SHA-256 (64 hex digits)"]),
         ({"data__split_shares": {"train": 0.8, "test": 0.2}}, ["data.split_shares must name train, dev, test, found train, test"]),
         ({"data__split_shares__dev": 0.2}, ["data.split_shares must be positive and add up to 1", "'dev': 0.2"]),
         ({"data__split_shares": {"train": 0.8, "dev": 0.0, "test": 0.2}}, ["data.split_shares must be positive"]),

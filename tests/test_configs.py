@@ -1,12 +1,18 @@
 """Every YAML in configs/ composes and loads. A new one needs a line in CASES."""
 
+import re
+from collections import Counter
+
 import hydra
 import pytest
 import yaml
+from factories import refused
 from tiny import compose
 
 from sitrep.config import SPLITS
+from sitrep.formats import FORMATS
 from sitrep.shell import CONFIGS, SCHEMAS, check_arguments
+from sitrep.splits import read_splits
 
 OWN = ("data=own", "data.path=x", "data.labels.entities=[A]")
 CASES = {
@@ -20,6 +26,10 @@ CASES = {
     "action/counts": ("annotate", "action=counts"),
     "data/articles": ("train", "data=articles"),
     "data/own": ("train", *OWN),
+    "data/re3d": ("train", "data=re3d", "data.path=x"),
+    "data/re3d_conflibert": ("train", "data=re3d_conflibert", "data.path=x"),
+    "data/insightcrime": ("train", "data=insightcrime", "data.path=x", "task=topics"),
+    "data/satp": ("train", "data=satp", "data.path=x", "task=topics"),
     "model/minilm": ("train", "model=minilm"),
     "model/hub": ("train", "model=hub", "model.path=x"),
     "model/lookup": ("train", "model=lookup"),
@@ -63,6 +73,33 @@ def test_the_labels_of_a_task_are_those_of_its_data(task):
     config = compose("train", f"task={task}")
     assert config.task.labels == config.data.labels[config.task.field or "entities"]
     assert set(config.data.split_shares) == set(SPLITS)
+
+
+BENCHMARKS = {"re3d": ("ner", 14, 14), "re3d_conflibert": ("ner", 10, 3), "insightcrime": ("topics", 7, 3), "satp": ("topics", 4, 3)}
+
+
+@pytest.mark.parametrize(("name", "task", "n_labels", "n_files"), [(name, *facts) for name, facts in BENCHMARKS.items()])
+def test_a_public_benchmark_says_where_its_files_come_from(name, task, n_labels, n_files):
+    config = compose("train", f"data={name}", f"task={task}", "data.path=x")
+    assert len(config.task.labels) == n_labels
+    assert len(config.data.sha256) == n_files
+    assert "at commit" in config.data.upstream
+    assert config.data.format in FORMATS
+    with refused("data.path= is missing"):
+        compose("train", f"data={name}", f"task={task}")
+
+
+@pytest.mark.parametrize(("name", "task"), [("re3d", "topics"), ("satp", "ner")])
+def test_a_benchmark_without_labels_for_the_task_says_so(name, task):
+    with refused(f"task {task!r} has no labels"):
+        compose("train", f"data={name}", f"task={task}", "data.path=x")
+
+
+def test_the_split_of_re3d_holds_ids_only():
+    path = compose("train", "data=re3d", "data.path=x").data.splits_path
+    splits = read_splits(CONFIGS.parent / path)
+    assert Counter(splits.values()) == {"train": 64, "dev": 15, "test": 19}
+    assert all(re.fullmatch("[0-9A-F]{32}", article_id) for article_id in splits)
 
 
 @pytest.mark.parametrize("command", ["evaluate", "predict", "compare", "annotate"])

@@ -1,31 +1,17 @@
-import random
-from collections import Counter
+import hashlib
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import yaml
 from factories import ROOT, make_article, make_data, make_task, refused, write_files
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from sitrep.articles import Article
 from sitrep.config import SPLITS, DataConfig
-from sitrep.corpus import count_labels, load_corpus, make_splits, read_labelled, read_splits, splits_path, write_splits
+from sitrep.corpus import check_files, count_labels, load_corpus, read_labelled
 from sitrep.formats import jsonl, read_articles
+from sitrep.splits import make_splits, read_splits
 
 TOPICS = ("bombing", "kidnapping", "diplomacy")
-
-
-def many_articles(n, seed=0, labels=TOPICS):
-    draw = random.Random(seed)
-    return [
-        Article(f"a{number:03}", f"Report {number}.", labels={"topics": tuple(label for label in labels if draw.random() < 0.4)})
-        for number in range(n)
-    ]
-
-
-def dated(*dates):
-    return [Article(f"a{number}", f"Report {number}.", extra={"date": date}) for number, date in enumerate(dates)]
 
 
 @pytest.fixture(scope="module")
@@ -43,143 +29,6 @@ def folder(tmp_path):
     """Six annotated articles of one topic each, without a split."""
     text = "---\nid: a{0}\ntopics: [bombing]\nregion: sahel\n---\nReport {0} from [Gao](LOCATION)."
     return write_files(tmp_path / "data", {f"a{number}.md": text.format(number) for number in range(6)})
-
-
-# The split
-
-
-@pytest.mark.parametrize("split_by", ["stratified", "date"])
-def test_split_is_the_same_each_time_and_for_any_order(split_by):
-    articles = [replace(article, extra={"date": f"2020-01-{1 + number % 9:02}"}) for number, article in enumerate(many_articles(40))]
-    data = make_data(split_by=split_by)
-    assert make_splits(articles, data) == make_splits(articles[::-1], data)
-
-
-def test_another_seed_gives_another_split():
-    articles = many_articles(40)
-    assert make_splits(articles, make_data()) != make_splits(articles, make_data(split_seed=2))
-
-
-@settings(max_examples=40, deadline=None)
-@given(n=st.integers(30, 120), seed=st.integers(0, 99))
-def test_split_sizes_and_frequent_labels_are_about_the_shares(n, seed):
-    articles, data = many_articles(n, seed), make_data(split_seed=seed)
-    counts = count_labels(articles, make_splits(articles, data), ["topics"])
-    rarest = min((f"topics={topic}" for topic in TOPICS), key=lambda name: counts[name].total())
-    for split, share in data.split_shares.items():
-        assert abs(counts["articles"][split] - share * n) <= 3
-        assert abs(counts[rarest][split] - share * counts[rarest].total()) <= 1
-        for topic in TOPICS:
-            assert abs(counts[f"topics={topic}"][split] - share * counts[f"topics={topic}"].total()) <= 5
-
-
-@settings(max_examples=60, deadline=None)
-@given(labels=st.lists(st.sets(st.integers(0, 30), max_size=3), min_size=3, max_size=20), seed=st.integers(0, 9))
-def test_every_article_gets_a_split_and_no_split_is_empty(labels, seed):
-    articles = [Article(str(number), f"Report {number}.", labels={"topics": tuple(map(str, row))}) for number, row in enumerate(labels)]
-    splits = make_splits(articles, make_data(split_seed=seed))
-    assert splits.keys() == {article.id for article in articles}
-    assert set(splits.values()) == set(SPLITS)
-
-
-@pytest.mark.parametrize("split_by", ["stratified", "date"])
-@pytest.mark.parametrize("seed", range(3))
-def test_articles_of_the_same_text_share_a_split(split_by, seed):
-    articles = [replace(article, extra={"date": "2020-01-01"}) for article in many_articles(20, seed)]
-    copies = [replace(article, id=f"{article.id}-copy", text=f"  {article.text.upper()}\n", labels={}) for article in articles]
-    splits = make_splits(articles + copies, make_data(split_by=split_by, split_seed=seed))
-    assert all(splits[article.id] == splits[f"{article.id}-copy"] for article in articles)
-
-
-@settings(max_examples=40, deadline=None)
-@given(n_old=st.integers(3, 30), n_new=st.integers(0, 30), seed=st.integers(0, 9))
-def test_extending_keeps_old_articles_in_place(n_old, n_new, seed):
-    articles, data = many_articles(n_old + n_new, seed), make_data(split_seed=seed)
-    old = make_splits(articles[:n_old], data)
-    extended = make_splits(articles, data, existing=old)
-    assert {article_id: extended[article_id] for article_id in old} == old
-    assert extended.keys() == {article.id for article in articles}
-
-
-def test_new_copy_follows_the_old_article_and_no_old_one_moves():
-    articles = [make_article(name, "Same text.") for name in ("old", "older", "copy")] + many_articles(3)
-    existing = {"old": "test", "older": "dev", "a000": "train", "a001": "train", "a002": "train"}
-    splits = make_splits(articles, make_data(), existing)
-    assert {name: splits[name] for name in existing} == existing
-    assert splits["copy"] in ("test", "dev")
-
-
-def test_extending_fills_what_is_short():
-    articles = many_articles(20, labels=())
-    splits = make_splits(articles, make_data(), existing={article.id: "train" for article in articles[:12]})
-    assert Counter(splits.values()) == {"train": 12, "dev": 4, "test": 4}
-
-
-def test_split_by_date_puts_the_newest_in_test():
-    articles = dated("2020-05-01", "2020-01-01T10:00", "2020-04-01", "2020-02-01", "2020-03-01")
-    splits = make_splits(articles, make_data(split_by="date"))
-    assert splits == {"a0": "test", "a2": "dev", "a4": "train", "a3": "train", "a1": "train"}
-
-
-@pytest.mark.parametrize("date", ["", "May 2020", "2020-13-01"])
-def test_split_by_date_needs_dates(date):
-    with refused("article 'a1'", "data.split_by=date needs 'date: YYYY-MM-DD'", repr(date)):
-        make_splits(dated("2020-01-01", date, "2020-01-02"), make_data(split_by="date"))
-
-
-def test_split_by_date_cannot_be_extended():
-    with refused("data.split_by=date cannot extend a split", "stratified"):
-        make_splits(dated("2020-01-01", "2020-01-02", "2020-01-03"), make_data(split_by="date"), {"a0": "train"})
-
-
-def test_fewer_than_three_different_articles_cannot_be_split():
-    with refused("data: 2 different articles cannot be split into train, dev, test"):
-        make_splits([make_article("a", "One."), make_article("b", "ONE."), make_article("c", "Two.")], make_data())
-
-
-# The splits file
-
-
-def test_splits_file_round_trip(tmp_path):
-    splits = {"b,1": "dev", 'a "x"': "train", "é\n2": "test"}
-    write_splits(splits, tmp_path / "splits.csv")
-    assert read_splits(tmp_path / "splits.csv") == splits
-
-
-def test_splits_saved_by_a_spreadsheet_are_read(tmp_path):
-    write_files(tmp_path, {"splits.csv": "\ufeffid,split,note\r\na,train,x\r\nb,test,\r\n"})
-    assert read_splits(tmp_path / "splits.csv") == {"a": "train", "b": "test"}
-
-
-@pytest.mark.parametrize(
-    ("content", "problems"),
-    [
-        ("id,split\na,train\nb,test\na,dev\n", [":4: article 'a' stands in dev here and in train on line 2", "keep one row"]),
-        ("id,split\na,trian\n", [":2: article 'a': 'trian' is no split", "did you mean 'train'?"]),
-        ("id,split\na\n", [":2: article 'a': None is no split"]),
-        ("name,fold\na,train\n", [":1: expected the columns id,split, found ['name', 'fold']"]),
-        ("", [":1: expected the columns id,split"]),
-        (b"id,split\ncaf\xe9,train\n", [":1: not UTF-8: byte 0xe9 at byte 12"]),
-    ],
-)
-def test_bad_splits_file(tmp_path, content, problems):
-    path = write_files(tmp_path, {"splits.csv": content}) / "splits.csv"
-    with refused(*(f"{path if problem[0] == ':' else ''}{problem}" for problem in problems)):
-        read_splits(path)
-
-
-def test_splits_that_cannot_be_written_say_where_else(tmp_path):
-    with refused(f"{tmp_path / 'no/splits.csv'}: cannot be written", "data.splits_path="):
-        write_splits({"a": "train"}, tmp_path / "no" / "splits.csv")
-
-
-def test_place_of_the_split(tmp_path):
-    write_files(tmp_path, {"a.jsonl": ""})
-    assert splits_path(make_data(tmp_path)) == tmp_path / "splits.csv"
-    assert splits_path(make_data(tmp_path / "a.jsonl")) == tmp_path / "a.splits.csv"
-    assert str(splits_path(make_data("x/*.md", splits_path="s.csv"))) == "s.csv"
-    with refused("data.path=x/*.md is no file or folder", "give data.splits_path="):
-        splits_path(make_data("x/*.md"))
 
 
 # The corpus
@@ -235,6 +84,84 @@ def test_labels_are_dropped_on_request(folder):
     write_files(folder, {"x.md": FRONT.format(id="x", fields="n: 1", body="[Rain](WEATHER) in [Gao](LOCATION).")})
     articles = read_labelled(folder, make_task(), drop_labels=["WEATHER"])
     assert {span.label for article in articles for span in article.spans} == {"LOCATION"}
+
+
+# Data that was published with files and a split of its own
+
+CONLL = {name: f"{name}\tO\nin\tO\nGao\tB-LOCATION\n\nRain\tO\n" for name in SPLITS}
+CONLL["dev"] = CONLL["dev"].replace("Rain", "Wind")
+
+
+@pytest.fixture
+def published(tmp_path):
+    """A folder of train.txt, dev.txt and test.txt in which train and test share a sentence, with its config."""
+    folder = write_files(tmp_path / "data", {f"{name}.txt": text for name, text in CONLL.items()})
+    sha256 = {f"{name}.txt": hashlib.sha256(text.encode()).hexdigest() for name, text in CONLL.items()}
+    return make_data(folder, format="conll", split_by="file", sha256=sha256, upstream="example.org at commit 123")
+
+
+def test_split_by_file_writes_no_splits_file(published):
+    corpus = load_corpus(published, make_task())
+    for name in SPLITS:
+        assert [article.id for article in corpus.split(name)] == [f"{name}-1", f"{name}-2"]
+    assert {path.name for path in Path(published.path).iterdir()} == {"train.txt", "dev.txt", "test.txt"}
+
+
+def test_split_by_file_needs_all_splits(published):
+    (Path(published.path) / "dev.txt").unlink()
+    with refused(f"{published.path}: no article in dev", "training needs all of train, dev, test"):
+        load_corpus(replace(published, sha256={}), make_task())
+
+
+def test_a_missing_file_is_named_with_where_it_comes_from(published):
+    path = Path(published.path) / "dev.txt"
+    path.unlink()
+    with refused(f"{path}: no such file, expected with SHA-256 {published.sha256['dev.txt']}", published.upstream, "data.path="):
+        load_corpus(published, make_task())
+
+
+@pytest.mark.parametrize("upstream", ["example.org at commit 123", None])
+def test_a_changed_file_is_named_with_both_hashes(published, upstream):
+    path = Path(published.path) / "test.txt"
+    path.write_bytes(path.read_bytes().replace(b"\n", b"\r\n"))
+    found = hashlib.sha256(path.read_bytes()).hexdigest()
+    from_where = upstream or "where the data comes from"
+    with refused(
+        f"{path}: not the published file",
+        found,
+        published.sha256["test.txt"],
+        f"fetch it again from {from_where}, byte for byte",
+        "data=own",
+    ):
+        load_corpus(replace(published, upstream=upstream), make_task())
+
+
+def test_hashes_may_be_written_in_capitals_and_lie_in_folders(tmp_path):
+    write_files(tmp_path, {"a b/x.txt": "x"})
+    check_files(make_data(tmp_path, sha256={"a b/x.txt": hashlib.sha256(b"x").hexdigest().upper()}))
+
+
+def test_texts_of_train_that_stand_in_dev_or_test_are_counted(published, caplog):
+    load_corpus(published, make_task())
+    (record,) = caplog.records
+    assert record.levelname == "WARNING"
+    assert record.getMessage() == (
+        "1 of 2 test articles have the text of a training article (case and white space aside) and flatter the score: test-2"
+    )
+
+
+def test_of_many_leaks_three_are_named(published, caplog):
+    write_files(Path(published.path), {"dev.txt": "rain\tO\n\n" * 4 + "Wind\tO\n"})
+    load_corpus(replace(published, sha256={}), make_task())
+    assert "4 of 5 dev articles" in caplog.text
+    assert "the score: dev-1, dev-2, dev-3, ...\n" in caplog.text
+
+
+def test_a_split_that_is_made_here_does_not_leak(folder, caplog):
+    for number in range(3):
+        write_files(folder, {f"copy{number}.md": f"---\nid: c{number}\n---\nREPORT {number}  from Gao."})
+    load_corpus(make_data(folder), make_task())
+    assert "training article" not in caplog.text
 
 
 def test_folder_without_articles(tmp_path):

@@ -60,8 +60,14 @@ def test_a_command_that_is_shown_composes(page, command, arguments, tmp_path):
 
 
 def test_the_example_of_own_articles_loads():
-    shown = {arguments for _, command, arguments in shown_commands() if command == "train" and "data.path=" in arguments}
+    shown = {arguments for _, command, arguments in shown_commands() if command == "train" and "data=own data.path=" in arguments}
     whole = [line for line in map(shlex.split, shown) if OWN_FIELD not in line]
     assert len(whole) >= 2
     for line in whole:
         assert compose("train", *line).data.name == "own"
+
+
+def test_the_examples_of_public_benchmarks_load():
+    shown = [shlex.split(arguments) for _, command, arguments in shown_commands() if command == "train" and "data.path=" in arguments]
+    names = {compose("train", *line).data.name for line in shown if OWN_FIELD not in line}
+    assert names == {"own", "re3d", "re3d_conflibert", "insightcrime", "satp"}

@@ -50,6 +50,22 @@ def test_format_overrides_the_ending_but_never_reads_the_split(tmp_path):
     assert ids(tmp_path / "b.txt") == ["b"]
 
 
+@pytest.mark.parametrize("pattern", ["", "**/*.json"])
+def test_a_format_reads_its_own_files_of_a_folder_or_glob_only(tmp_path, pattern):
+    files = ["a/documents.json", "a/entities.json", "a/LICENSE", "README.md", "b/train.conll", "b/dev.txt", "b/notes.md", "c/x.tsv"]
+    write_files(tmp_path, dict.fromkeys(files, ""))
+    assert [file.name for file in list_files(tmp_path / pattern, "re3d")] == ["documents.json"]
+    assert [file.name for file in list_files(tmp_path / "b", "conll")] == ["dev.txt", "train.conll"]
+    assert [file.name for file in list_files(tmp_path / "c", "indicators")] == ["x.tsv"]
+    with refused("holds no article; format=indicators reads *.tsv"):
+        list_files(tmp_path / "b", "indicators")
+
+
+def test_a_file_that_is_named_is_read_whatever_it_is_called(tmp_path):
+    write_files(tmp_path, {"rows.csv": "Rain.\t1\n"})
+    assert ids(tmp_path / "rows.csv", format="indicators") == ["rows-1"]
+
+
 def test_texts_of_brat_are_no_articles_of_their_own(tmp_path):
     write_files(tmp_path, {"n.txt": "In Gao.", "n.ann": "T1\tLOCATION 3 6\tGao\n", "other.txt": "Rain."})
     assert [(article.id, len(article.spans)) for article in read_articles(tmp_path)] == [("n", 1), ("other", 0)]

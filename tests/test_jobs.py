@@ -9,9 +9,9 @@ from tiny import REGIONS, compose, own_data, write_corpus
 
 from sitrep import jobs
 from sitrep.articles import Article, Span
-from sitrep.corpus import read_splits
 from sitrep.errors import InputError
 from sitrep.formats import jsonl, read_articles
+from sitrep.splits import read_splits
 
 CHECKPOINT = {"config.json", "model.safetensors", "sitrep.json", "tokenizer.json", "tokenizer_config.json"}
 RUNS = ("ner_run", "topics_run", "lookup_run")
@@ -300,3 +300,16 @@ def test_annotate_extends_a_split_and_counts_labels(corpus_copy, capsys):
     shown = {line.split("│")[1].strip(): line.split("│")[-2].strip() for line in capsys.readouterr().out.splitlines() if "│" in line}
     articles = list(read_articles(corpus_copy))
     assert shown["articles"] == "21" and shown["topics=bombing"] == str(sum("bombing" in article.classes("topics") for article in articles))
+
+
+def test_annotate_counts_a_split_by_file_and_makes_none(tmp_path, capsys):
+    for name, n_rows in (("train", 3), ("dev", 2), ("test", 1)):
+        (tmp_path / f"{name}.tsv").write_text("Rain.\t1\t0\n" * n_rows)
+    options = ("data=own", f"data.path={tmp_path}", "data.format=indicators", "data.split_by=file", "data.labels.topics=[label_1,label_2]")
+    assert jobs.annotate(compose("annotate", "action=counts", *options)) == 0
+    rows = [[cell.strip() for cell in line.split("│")[1:-1]] for line in capsys.readouterr().out.splitlines() if "│" in line]
+    assert ["topics=label_1", "3", "2", "1", "6"] in rows
+    with pytest.raises(InputError, match="takes the split from the file names"):
+        jobs.annotate(compose("annotate", "action=split", *options))
+    with pytest.raises(InputError, match="missing: no such file, expected with SHA-256"):
+        jobs.annotate(compose("annotate", *options, f"+data.sha256.missing={'a' * 64}"))

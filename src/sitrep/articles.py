@@ -72,7 +72,7 @@ class Article:
         if self.source is None:
             return f"article {self.id!r}"
         line = self.source.line
-        if span is not None and not self.source.path.endswith(".jsonl"):  # a JSONL article has one line, whatever its text
+        if span is not None and not self.source.path.endswith((".jsonl", ".json")):  # there an article has one line, whatever its text
             line += self.text.count("\n", 0, span.start)
         return f"{self.source.path}:{line}: article {self.id!r}"
 

@@ -60,12 +60,18 @@ class TaskConfig:
 
 @dataclass(frozen=True)
 class DataConfig:
-    """Where the labelled articles are, what labels they may hold, and how they are split."""
+    """Where the labelled articles are, what labels they may hold, and how they are split.
+
+    upstream: where the files were published, for data that we do not ship
+    sha256:   path below `path` -> SHA-256 (hex) of a file that must be there as it was published
+    """
 
     name: str
     path: str
     format: str | None
     text_dir: str | None
+    upstream: str | None
+    sha256: dict[str, str]
     labels: dict[str, list[str]]
     drop_labels: list[str]
     splits_path: str | None
@@ -75,10 +81,10 @@ class DataConfig:
     stratify_by: list[str]
 
     def __post_init__(self) -> None:
-        _require(
-            self.split_by in ("stratified", "date"),
-            f"data.split_by={self.split_by!r} is unknown{did_you_mean(self.split_by, ('stratified', 'date'))}",
-        )
+        ways = ("stratified", "date", "file")
+        _require(self.split_by in ways, f"data.split_by={self.split_by!r} is unknown{did_you_mean(self.split_by, ways)}")
+        for name, digest in self.sha256.items():
+            _require(bool(re.fullmatch("[0-9a-fA-F]{64}", digest)), f"data.sha256 of {name}: {digest!r} is no SHA-256 (64 hex digits)")
         shares = self.split_shares
         _require(set(shares) == set(SPLITS), f"data.split_shares must name {', '.join(SPLITS)}, found {', '.join(shares)}")
         _require(

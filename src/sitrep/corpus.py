@@ -1,16 +1,8 @@
-"""The articles of a `data` config as train, dev and test: read, checked against the declared labels, split by article.
-
-A split is made once, saved as CSV (`id,split`) beside the data, and reused ever after; new articles can be added to it, the
-old ones never move. Articles of the same text (case and white space ignored) always share a split.
-"""
+"""The articles of a `data` config as train, dev and test: read, checked against the declared labels, split by article."""
 
 from __future__ import annotations
 
-import csv
-import datetime
-import io
 import logging
-import random
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,10 +10,11 @@ from pathlib import Path
 
 from sitrep.articles import Article
 from sitrep.config import NER, SPLITS, DataConfig, TaskConfig
-from sitrep.errors import InputError, did_you_mean
+from sitrep.errors import InputError
 from sitrep.formats import read_articles
-from sitrep.formats.files import read_text
+from sitrep.formats.files import check_sha256
 from sitrep.labels import ENTITIES, check_classes, check_entities
+from sitrep.splits import fold_text, known_splits, make_splits, splits_path, write_splits
 
 log = logging.getLogger(__name__)
 
@@ -46,16 +39,33 @@ class Corpus:
 
 def load_corpus(data: DataConfig, task: TaskConfig) -> Corpus:
     """Read the articles of `data`, labelled for `task`, in their splits; make and save the split if there is none yet."""
+    check_files(data)
     articles = read_labelled(data.path, task, format=data.format, text_dir=data.text_dir, drop_labels=data.drop_labels)
-    path = splits_path(data)
-    if not path.exists():
-        splits = make_splits(articles, data)
-        write_splits(splits, path)
-        log.info("made a new split by article (data.split_by=%s) and saved it as %s", data.split_by, path)
-    else:
-        splits = read_splits(path)
-    _check_complete(articles, splits, path, data)
-    return Corpus(**{name: tuple(a for a in articles if splits[a.id] == name) for name in SPLITS})
+    if data.split_by != "file" and not splits_path(data).exists():
+        write_splits(make_splits(articles, data), splits_path(data))
+        log.info("made a new split by article (data.split_by=%s) and saved it as %s", data.split_by, splits_path(data))
+    splits = known_splits(articles, data)
+    _check_complete(articles, splits, data)
+    corpus = Corpus(**{name: tuple(a for a in articles if splits[a.id] == name) for name in SPLITS})
+    _warn_of_leaks(corpus)
+    return corpus
+
+
+def check_files(data: DataConfig) -> None:
+    """Demand that the files of `data.sha256` are those that were published."""
+    for name, expected in data.sha256.items():
+        check_sha256(Path(data.path) / name, expected, data.upstream)
+
+
+def _warn_of_leaks(corpus: Corpus) -> None:
+    learnt = {fold_text(article) for article in corpus.train}
+    for name in ("dev", "test"):
+        leaked = [article.id for article in corpus.split(name) if fold_text(article) in learnt]
+        if leaked:
+            log.warning(
+                "%d of %d %s articles have the text of a training article (case and white space aside) and flatter the score: %s%s",
+                len(leaked), len(corpus.split(name)), name, ", ".join(leaked[:3]), ", ..." if len(leaked) > 3 else "",
+            )  # fmt: skip
 
 
 def read_labelled(
@@ -88,53 +98,8 @@ def _check(article: Article, task: TaskConfig, drop_labels: Sequence[str]) -> Ar
     return check_classes(article, task.field, task.kind, task.labels, drop_labels)
 
 
-def splits_path(data: DataConfig) -> Path:
-    """Return where the split of `data` is or will be: `data.splits_path`, or beside the data."""
-    if data.splits_path:
-        return Path(data.splits_path)
-    path = Path(data.path)
-    if path.is_dir():
-        return path / "splits.csv"
-    if path.is_file():
-        return path.with_suffix(".splits.csv")
-    raise InputError(f"data.path={data.path} is no file or folder, so that its split needs a place: give data.splits_path=")
-
-
-def read_splits(path: Path) -> dict[str, str]:
-    """Return id -> split of a splits file.
-
-    Raises:
-        InputError: for a row that is no `id,split`, an unknown split, or an id that stands twice.
-    """
-    splits: dict[str, str] = {}
-    lines: dict[str, int] = {}
-    rows = csv.DictReader(io.StringIO(read_text(path)))
-    if not rows.fieldnames or not {"id", "split"} <= set(rows.fieldnames):
-        raise InputError(f"{path}:1: expected the columns id,split, found {rows.fieldnames}")
-    for row in rows:
-        article_id, split = row["id"], row["split"]
-        where = f"{path}:{rows.line_num}: article {article_id!r}"
-        if split not in SPLITS:
-            raise InputError(f"{where}: {split!r} is no split{did_you_mean(str(split), SPLITS)}")
-        if article_id in splits:
-            raise InputError(f"{where} stands in {split} here and in {splits[article_id]} on line {lines[article_id]}; keep one row")
-        splits[article_id], lines[article_id] = split, rows.line_num
-    return splits
-
-
-def write_splits(splits: Mapping[str, str], path: Path) -> None:
-    """Write id -> split as CSV, sorted by id."""
-    buffer = io.StringIO()
-    writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerow(["id", "split"])
-    writer.writerows(sorted(splits.items()))
-    try:
-        path.write_text(buffer.getvalue(), encoding="utf-8")
-    except OSError as error:
-        raise InputError(f"{path}: cannot be written ({error.strerror}); say where the split is to live: data.splits_path=") from error
-
-
-def _check_complete(articles: Iterable[Article], splits: Mapping[str, str], path: Path, data: DataConfig) -> None:
+def _check_complete(articles: Iterable[Article], splits: Mapping[str, str], data: DataConfig) -> None:
+    path = data.path if data.split_by == "file" else splits_path(data)
     ids = {article.id for article in articles}
     for missing, problem, way_out in (
         (
@@ -149,107 +114,6 @@ def _check_complete(articles: Iterable[Article], splits: Mapping[str, str], path
     empty = set(SPLITS) - {splits[article_id] for article_id in ids}
     if empty:
         raise InputError(f"{path}: no article in {', '.join(sorted(empty))}; training needs all of {', '.join(SPLITS)}")
-
-
-def make_splits(articles: Sequence[Article], data: DataConfig, existing: Mapping[str, str] | None = None) -> dict[str, str]:
-    """Return id -> split for all `articles`; those in `existing` stay where they are.
-
-    `stratified`: iterative stratification (Sechidis et al. 2011) over the labels of `data.stratify_by`, seeded.
-    `date`: the newest articles are test, the next newest dev.
-
-    Raises:
-        InputError: if there are fewer than three different articles, or an article has no date to split by.
-    """
-    groups = _same_text(articles)
-    if len(groups) < len(SPLITS):
-        raise InputError(f"{data.path}: {len(groups)} different articles cannot be split into {', '.join(SPLITS)}; label more")
-    existing = existing or {}
-    fixed = {name: existing.get(name, split) for group in groups for name in _ids(group) if (split := _known_split(group, existing))}
-    split_groups = _split_by_date if data.split_by == "date" else _stratify
-    return {**split_groups([group for group in groups if group[0].id not in fixed], groups, fixed, data), **fixed}
-
-
-def _known_split(group: Sequence[Article], existing: Mapping[str, str]) -> str | None:
-    return next((existing[name] for name in _ids(group) if name in existing), None)
-
-
-def _ids(group: Iterable[Article]) -> list[str]:
-    return [article.id for article in group]
-
-
-def _same_text(articles: Iterable[Article]) -> list[list[Article]]:
-    groups: dict[str, list[Article]] = defaultdict(list)
-    for article in articles:
-        groups[" ".join(article.text.casefold().split())].append(article)
-    return list(groups.values())
-
-
-def _split_by_date(free: list[list[Article]], groups: list[list[Article]], fixed: Mapping[str, str], data: DataConfig) -> dict[str, str]:
-    if fixed:
-        raise InputError("data.split_by=date cannot extend a split: new articles would push old ones out of test; use stratified")
-    newest_first = sorted(free, key=lambda group: (max(map(_date, group)), group[0].id), reverse=True)
-    n_test = max(1, round(data.split_shares["test"] * len(free)))
-    n_dev = max(1, round(data.split_shares["dev"] * len(free)))
-    names = ["test"] * n_test + ["dev"] * n_dev + ["train"] * len(free)
-    return {article.id: split for group, split in zip(newest_first, names, strict=False) for article in group}
-
-
-def _date(article: Article) -> datetime.date:
-    value = str(article.extra.get("date", ""))
-    try:
-        return datetime.date.fromisoformat(value[:10])
-    except ValueError as error:
-        raise InputError(f"{article.where()}: data.split_by=date needs 'date: YYYY-MM-DD' in every article, found {value!r}") from error
-
-
-def _features(group: Iterable[Article], fields: Sequence[str]) -> set[str]:
-    features = set()
-    for article in group:
-        for field in fields:
-            values = {span.label for span in article.spans} if field == ENTITIES else set(article.classes(field) or ())
-            features |= {f"{field}={value}" for value in values}
-    return features
-
-
-def _stratify(free: list[list[Article]], groups: list[list[Article]], fixed: Mapping[str, str], data: DataConfig) -> dict[str, str]:
-    """Give the rarest label's articles first, each to the split that lacks most of that label, then most articles."""
-    order = sorted(free, key=lambda group: group[0].id)
-    random.Random(data.split_seed).shuffle(order)
-    features = {group[0].id: _features(group, data.stratify_by) for group in groups}
-    totals = Counter(feature for names in features.values() for feature in names)
-    totals[""] = len(groups)  # "" stands for the articles themselves
-    wanted = {split: {feature: share * n for feature, n in totals.items()} for split, share in data.split_shares.items()}
-
-    def take(group: Sequence[Article], split: str) -> None:
-        for feature in (*features[group[0].id], ""):
-            wanted[split][feature] -= 1
-
-    for group in groups:
-        if group[0].id in fixed:
-            take(group, fixed[group[0].id])
-    splits: dict[str, str] = {}
-    while order:
-        left = Counter(feature for group in order for feature in features[group[0].id])
-        rarest = min(sorted(left), key=left.__getitem__, default="")
-        for group in [group for group in order if not rarest or rarest in features[group[0].id]]:
-            split = max(data.split_shares, key=lambda name: (wanted[name][rarest], wanted[name][""]))
-            take(group, split)
-            order.remove(group)
-            splits |= dict.fromkeys(_ids(group), split)
-    _fill_empty_splits(splits, free, fixed)
-    return splits
-
-
-def _fill_empty_splits(splits: dict[str, str], free: Sequence[Sequence[Article]], fixed: Mapping[str, str]) -> None:
-    """Give an article of the fullest split to each that got none, as rare labels bring about in a small corpus."""
-    for empty in SPLITS:
-        if empty in splits.values() or empty in fixed.values():
-            continue
-        sizes = Counter(splits[group[0].id] for group in free)
-        for fullest, n in sizes.most_common(1):
-            if n > 1:
-                group = next(group for group in reversed(free) if splits[group[0].id] == fullest)
-                splits |= dict.fromkeys(_ids(group), empty)
 
 
 def count_labels(articles: Iterable[Article], splits: Mapping[str, str], fields: Sequence[str]) -> dict[str, Counter[str]]:

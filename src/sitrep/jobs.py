@@ -18,13 +18,14 @@ from typing import TYPE_CHECKING, Any
 from sitrep.articles import Article, fingerprint
 from sitrep.comparison import compare_runs
 from sitrep.config import NER, AnnotateConfig, CompareConfig, EvaluateConfig, PredictConfig, TaskConfig, TrainConfig
-from sitrep.corpus import Corpus, count_labels, load_corpus, make_splits, read_labelled, read_splits, splits_path, write_splits
+from sitrep.corpus import Corpus, check_files, count_labels, load_corpus, read_labelled
 from sitrep.errors import InputError, did_you_mean
 from sitrep.formats import read_articles
 from sitrep.labels import ENTITIES
 from sitrep.lookup import fit_lookup, load_lookup
 from sitrep.runs import Run, describe_task, open_run
 from sitrep.scoring import score
+from sitrep.splits import known_splits, make_splits, read_splits, splits_path, write_splits
 from sitrep.terminal import comparison_table, console, count_table, metrics_table, percent, say, track
 
 if TYPE_CHECKING:
@@ -220,6 +221,7 @@ def annotate(config: AnnotateConfig) -> int:
     actions = {"split": _split, "counts": _counts}
     if config.action.name not in actions:
         raise InputError(f"action={config.action.name} is unknown{did_you_mean(config.action.name, actions)}")
+    check_files(config.data)
     return actions[config.action.name](config)
 
 
@@ -239,7 +241,7 @@ def _split(config: AnnotateConfig) -> int:
 def _counts(config: AnnotateConfig) -> int:
     data = config.data
     articles = list(read_articles(data.path, format=data.format, text_dir=data.text_dir))
-    counts = count_labels(articles, read_splits(splits_path(data)), [ENTITIES, *(field for field in data.labels if field != ENTITIES)])
+    counts = count_labels(articles, known_splits(articles, data), [ENTITIES, *(field for field in data.labels if field != ENTITIES)])
     names = ["articles", "characters", "mentions", *(f"{field}={label}" for field, labels in data.labels.items() for label in labels)]
     splits = ("train", "dev", "test")
     rows = [(name, [*(counts[name][split] for split in splits), counts[name].total()]) for name in names]

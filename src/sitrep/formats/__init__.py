@@ -1,6 +1,7 @@
 """File formats in and out. A format is a module with `read(path, context)` and, where it makes sense, `write(articles, path)`.
 
-To add one, write the module and name it in `FORMATS` and `ENDINGS`.
+To add one, write the module and name it in `FORMATS` and, if its file ending belongs to it alone, in `ENDINGS`. A module whose
+folders hold other files too says which are its own: `FILES`, patterns of file names.
 """
 
 from __future__ import annotations
@@ -13,15 +14,17 @@ from types import ModuleType
 
 from sitrep.articles import Article, Source
 from sitrep.errors import InputError, did_you_mean
-from sitrep.formats import annotated, brat, jsonl, text
+from sitrep.formats import annotated, brat, conll, indicators, jsonl, re3d, text
 from sitrep.formats.files import Context, Reject, RowError, read_text, refuse
 
 __all__ = ["FORMATS", "RowError", "list_files", "read_articles"]
 
 log = logging.getLogger(__name__)
 
-FORMATS: dict[str, ModuleType] = {"annotated": annotated, "brat": brat, "jsonl": jsonl, "text": text}
-ENDINGS = {".md": "markdown", ".txt": "text", ".jsonl": "jsonl", ".ann": "brat"}
+FORMATS: dict[str, ModuleType] = {
+    "annotated": annotated, "brat": brat, "conll": conll, "indicators": indicators, "jsonl": jsonl, "re3d": re3d, "text": text,
+}  # fmt: skip
+ENDINGS = {".md": "markdown", ".txt": "text", ".jsonl": "jsonl", ".ann": "brat", ".conll": "conll"}
 
 
 def read_articles(
@@ -55,7 +58,8 @@ def read_articles(
 def list_files(path: Path, format: str | None = None) -> list[Path]:
     """Return the files that `path` (file, folder or glob) stands for, sorted.
 
-    A folder's files of unknown endings are left out with a warning that counts them, unless `format` says how to read them.
+    A folder's files of unknown endings are left out with a warning that counts them, unless `format` says how to read them; then
+    those are left out that are not among the format's own, if it names any.
     """
     if path.is_file():
         return [path]
@@ -72,8 +76,12 @@ def list_files(path: Path, format: str | None = None) -> list[Path]:
         if unknown:
             log.warning("%s: %d files of unknown ending are not read, such as %s", path, len(unknown), unknown[0])
         files = [file for file in files if file.suffix.lower() in ENDINGS]
+    own = getattr(FORMATS[format], "FILES", ()) if format else ()
+    if own:
+        files = [file for file in files if any(file.match(pattern) for pattern in own)]
     if not files:
-        raise InputError(f"{path}: holds no article; expected files ending in {', '.join(ENDINGS)} (or give format=)")
+        expected = f"format={format} reads {', '.join(own)}" if own else f"expected files ending in {', '.join(ENDINGS)} (or give format=)"
+        raise InputError(f"{path}: holds no article; {expected}")
     return files
 
 

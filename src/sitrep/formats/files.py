@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -89,3 +90,23 @@ def read_lines(path: Path) -> Iterator[tuple[int, bytes]]:
                 yield number, line.rstrip(b"\r\n")
     except OSError as error:
         raise RowError(Source(str(path)), f"cannot be read: {error.strerror}") from error
+
+
+def check_sha256(path: Path, expected: str, upstream: str | None) -> None:
+    """Demand that a file is there and is the one that was published.
+
+    Raises:
+        InputError: if it is missing or its SHA-256 is another; the message says where the file comes from.
+    """
+    origin = upstream or "where the data comes from"
+    if not path.is_file():
+        raise InputError(
+            f"{path}: no such file, expected with SHA-256 {expected}; "
+            f"fetch it from {origin}, and point data.path= to the folder that holds it"
+        )
+    found = hashlib.sha256(read_bytes(path)).hexdigest()
+    if found != expected.lower():
+        raise InputError(
+            f"{path}: not the published file: its SHA-256 is {found}, expected {expected}; "
+            f"fetch it again from {origin}, byte for byte; read files that were changed on purpose with data=own"
+        )

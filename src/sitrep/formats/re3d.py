@@ -1,0 +1,93 @@
+"""The JSON of dstl/re3d: `documents.json` with `entities.json` beside it, one object a line; spans may nest.
+
+A document has `_id` and `text`; an entity has `documentId`, `begin` and `end` (code points, half-open), `type` and `value`.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from sitrep.articles import Article, Source, Span
+from sitrep.formats.files import Context, RowError, decode, read_lines
+
+log = logging.getLogger(__name__)
+
+FILES = ("documents.json",)
+EXTRA = ("title", "sourceName", "sourceUrl")
+DOCUMENT = {"_id": str, "text": str}
+ENTITY = {"documentId": str, "begin": int, "end": int, "type": str, "value": str}
+
+Row = tuple[Source, dict[str, Any]]
+
+
+def read(path: Path, context: Context) -> Iterator[Article]:
+    """Yield the documents of a `documents.json`; faults of the entities that lose nothing are counted in one warning."""
+    entities = _read_entities(path.with_name("entities.json"))
+    faults = Counter[str]()
+    for number, line in read_lines(path):
+        if not line.strip():
+            continue
+        source = Source(str(path), number)
+        try:
+            row = _parse(decode(line, path, number), source, DOCUMENT)
+            spans = _spans(entities.pop(row["_id"], []), row["text"], faults)
+            yield Article(row["_id"], row["text"], spans, extra={key: row[key] for key in EXTRA if key in row}, source=source)
+        except RowError as error:
+            context.reject(error)
+    if faults.total():
+        log.warning(
+            "%s: %d entities whose value differs from the text at their offsets are kept, %d exact duplicates are left out",
+            path.with_name("entities.json"), faults["value"], faults["duplicate"],
+        )  # fmt: skip
+    for rows in entities.values():
+        source, entity = rows[0]
+        raise RowError(
+            source, f"entity of document {entity['documentId']!r}, which {path} does not hold; the two files do not belong together"
+        )
+
+
+def _read_entities(path: Path) -> dict[str, list[Row]]:
+    """Return the entities by document."""
+    if not path.exists():
+        raise RowError(Source(str(path)), "no such file; the entities of documents.json are read from entities.json beside it")
+    entities: dict[str, list[Row]] = defaultdict(list)
+    for number, line in read_lines(path):
+        if line.strip():
+            source = Source(str(path), number)
+            row = _parse(decode(line, path, number), source, ENTITY)
+            entities[row["documentId"]].append((source, row))
+    return entities
+
+
+def _parse(line: str, source: Source, kinds: Mapping[str, type]) -> dict[str, Any]:
+    try:
+        row = json.loads(line)
+    except (ValueError, RecursionError) as error:
+        raise RowError(source, f"not JSON: {error}; expected one object a line") from error
+    if not isinstance(row, dict):
+        raise RowError(source, f"expected a JSON object, found {type(row).__name__}")
+    for key, kind in kinds.items():
+        if type(row.get(key)) is not kind:
+            raise RowError(source, f"{key!r} must be {'a string' if kind is str else 'a whole number'}, found {row.get(key)!r}")
+    return row
+
+
+def _spans(rows: list[Row], text: str, faults: Counter[str]) -> tuple[Span, ...]:
+    spans: dict[Span, None] = {}  # a set that keeps the order
+    for source, row in rows:
+        start, end, value = row["begin"], row["end"], row["value"]
+        if not 0 <= start < end <= len(text):
+            raise RowError(
+                source,
+                f"{row['type']} {value!r} [{start}, {end}) is empty or outside the text of {len(text)} characters of {row['documentId']!r}",
+            )
+        span = Span(start, end, row["type"])
+        faults["duplicate"] += span in spans
+        faults["value"] += span not in spans and value != text[start:end]
+        spans[span] = None
+    return tuple(spans)
