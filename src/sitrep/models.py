@@ -105,7 +105,7 @@ def build_model(config: ModelConfig, task: TaskConfig) -> Model:
         raise InputError(
             f"task.windows.max_tokens={task.windows.max_tokens}: {source} reads at most {longest} tokens; set it to that or less"
         )
-    return Model(head(body, task, _windower(tokenizer, task)), tokenizer, config.head if task.kind == NER else "classes")
+    return Model(head(body, task, _windower(tokenizer, task)), tokenizer, str(config.head) if task.kind == NER else "classes")
 
 
 def load_model(folder: Path) -> Model:

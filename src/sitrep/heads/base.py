@@ -25,7 +25,7 @@ Batch = dict[str, Tensor]
 class Head(nn.Module, ABC):
     """An encoder with a head for one task."""
 
-    body_class: ClassVar[type]  # the transformers class that builds `body`
+    body_class: ClassVar[Any]  # the transformers class that builds `body`
 
     def __init__(self, body: PreTrainedModel, task: TaskConfig, windower: Windower) -> None:
         super().__init__()

@@ -68,6 +68,8 @@ class CrfHead(SoftmaxHead):
     probability: that of all tag sequences in which exactly these words bear this label.
     """
 
+    allowed: Tensor
+
     def __init__(self, body: PreTrainedModel, task: TaskConfig, windower: Windower) -> None:
         super().__init__(body, task, windower)
         self.transitions = nn.Parameter(torch.zeros(len(self.tags.tags), len(self.tags.tags)))
