@@ -10,6 +10,7 @@ import logging
 import time
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -23,6 +24,7 @@ from sitrep.errors import InputError, did_you_mean
 from sitrep.formats import read_articles
 from sitrep.labels import ENTITIES
 from sitrep.lookup import fit_lookup, load_lookup
+from sitrep.processes import is_writer, leave, share
 from sitrep.runs import Run, describe_task, open_run
 from sitrep.scoring import score
 from sitrep.splits import known_splits, make_splits, read_splits, splits_path, write_splits
@@ -37,25 +39,51 @@ log = logging.getLogger(__name__)
 
 def train(config: TrainConfig, folder: Path) -> int:
     """Train a model into the run folder `folder`, and score it on dev."""
+    return _train(config, Run(folder), resumed=False)
+
+
+def resume(run: Run) -> int:
+    """Go on with a training that was interrupted; it ends as if it had not been."""
+    return _train(run.config(), run, resumed=True)
+
+
+def _train(config: TrainConfig, run: Run, *, resumed: bool) -> int:
     began = time.monotonic()
-    corpus = load_corpus(config.data, config.task)
+    corpus = _load_corpus_once(config)
+    data_sha256 = fingerprint(corpus.articles)
     log.info(
         "%s: %s in %d train, %d dev and %d test articles of %s",
         config.task.name, describe_task(config.task), len(corpus.train), len(corpus.dev), len(corpus.test), config.data.path,
     )  # fmt: skip
-    run = Run(folder)
     fit = _fit_lookup if config.model.kind == "lookup" else _fit_encoder
-    with run.lock():
+    with run.lock() if is_writer() else nullcontext():
+        if resumed and run.info()["data_sha256"] != data_sha256:
+            raise InputError(f"resume={run.path}: the articles of {config.data.path} have changed since it began; train anew")
+        if not resumed and is_writer():
+            run.begin(config, data_sha256)
         reader, facts = fit(config, corpus, run)
+        leave()
+        if not is_writer():
+            return 0
         metrics = _evaluate(run, config.task, reader, corpus.dev, "dev")
-        run.finish(data_sha256=fingerprint(corpus.articles), seconds=round(time.monotonic() - began, 1), **facts)
+        run.finish(seconds=round(time.monotonic() - began, 1), **facts)
+        run.drop_states()
     console().print(metrics_table(metrics, f"{config.task.name} on dev ({metrics['n_articles']} articles), strict"))
     say(f"run: {run.path}\nnext: python evaluate.py run={run.path}")
     return 0
 
 
+def _load_corpus_once(config: TrainConfig) -> Corpus:
+    """Let the writer make the split, if there is none yet, before the other processes read it."""
+    if not is_writer():
+        share(None)
+    corpus = load_corpus(config.data, config.task)
+    if is_writer():
+        share(None)
+    return corpus
+
+
 def _fit_lookup(config: TrainConfig, corpus: Corpus, run: Run) -> tuple[Reader, dict[str, Any]]:
-    run.begin(config)
     reader = fit_lookup(corpus.train)
     reader.save(run.checkpoint_path)
     return reader, {"device": "cpu", "n_parameters": len(reader.surfaces)}
@@ -72,7 +100,6 @@ def _fit_encoder(config: TrainConfig, corpus: Corpus, run: Run) -> tuple[Reader,
     set_seed(config.seed)  # the fresh head is drawn at random
     model = build_model(config.model, config.task)
     data = encode_training(model, corpus.train)
-    run.begin(config)
     if data.ledger:
         log.warning("%d training mentions do not fit the head's tags and are not learnt: %s", len(data.ledger), _reasons(data.ledger))
     rate = tokens_per_second(model, data, config.trainer, device)
@@ -81,8 +108,15 @@ def _fit_encoder(config: TrainConfig, corpus: Corpus, run: Run) -> tuple[Reader,
         "%d windows, %d tokens an epoch; %d epochs at %.0f tokens/s take about %.0f min on %s",
         data.n_windows, data.n_tokens, config.trainer.epochs, rate, max(1, minutes), device,
     )  # fmt: skip
-    train_model(model, config.trainer, data, corpus.dev, run, seed=config.seed, device=device)
-    model.save(run.checkpoint_path)
+    state = run.last_state() if is_writer() else None
+    if state:
+        log.info("going on from %s", state)
+    state = share(state)
+    if is_writer():
+        run.cut_history(int(state.name.rpartition("-")[2]) if state else 0)
+    train_model(model, config.trainer, data, corpus.dev, run, seed=config.seed, device=device, state=state)
+    if is_writer():
+        model.save(run.checkpoint_path)
     facts = {"device": str(device), "n_parameters": model.n_parameters, "train_ledger": [asdict(lost) for lost in data.ledger]}
     return EncoderReader(model, device), facts
 

@@ -9,6 +9,7 @@ import importlib.metadata
 import json
 import os
 import platform
+import shutil
 import subprocess
 import time
 from collections.abc import Sequence
@@ -52,8 +53,10 @@ class Run:
         """Return the config that the run was trained with."""
         return load(TrainConfig, self.info()["config"])
 
-    def begin(self, config: TrainConfig) -> None:
+    def begin(self, config: TrainConfig, data_sha256: str) -> None:
         """Claim the folder and write run.json with status `running`.
+
+        data_sha256: the fingerprint of the articles, so that a resumed run learns from the same ones.
 
         Raises:
             InputError: if another run lives here already.
@@ -63,8 +66,8 @@ class Run:
             (self.path / "run.json").open("x").close()
         except FileExistsError as error:
             raise InputError(f"{self.path}: already holds a run; start again, a second later gives another folder") from error
-        started = {"started": time.strftime("%Y-%m-%dT%H:%M:%S%z"), "status": "running", **_provenance(), "config": asdict(config)}
-        write_json(self.path / "run.json", {"schema_version": SCHEMA_VERSION, **started})
+        started = {"started": time.strftime("%Y-%m-%dT%H:%M:%S%z"), "status": "running", **_provenance(), "data_sha256": data_sha256}
+        write_json(self.path / "run.json", {"schema_version": SCHEMA_VERSION, **started, "config": asdict(config)})
 
     def finish(self, **facts: Any) -> None:
         """Add `facts` to run.json and mark the run as finished; called last, when all other files are whole."""
@@ -83,10 +86,36 @@ class Run:
         except Timeout as error:
             raise InputError(f"{self.path}: another process is writing to this run; wait until it has ended") from error
 
+    def last_state(self) -> Path | None:
+        """Return the newest whole state of the Trainer, or None; what was cut off while it was written is removed.
+
+        The Trainer writes `trainer_state.json` last: without it a state is not whole.
+        """
+        whole = {}
+        for folder in self.path.glob("checkpoint-*"):
+            try:
+                whole[json.loads((folder / "trainer_state.json").read_bytes())["global_step"]] = folder
+            except (OSError, ValueError, KeyError):
+                shutil.rmtree(folder)
+        return whole[max(whole)] if whole else None
+
+    def drop_states(self) -> None:
+        """Remove the states of the Trainer, which a finished run needs no more."""
+        for folder in self.path.glob("checkpoint-*"):
+            shutil.rmtree(folder)
+
     def append_history(self, row: dict[str, Any]) -> None:
         """Add one evaluation on dev to history.jsonl."""
         with (self.path / "history.jsonl").open("a", encoding="utf-8") as history:
             history.write(json.dumps(row) + "\n")
+
+    def cut_history(self, last_step: int) -> None:
+        """Drop the evaluations after `last_step`: a resumed run makes them once more."""
+        path = self.path / "history.jsonl"
+        lines = path.read_text(encoding="utf-8").splitlines(keepends=True) if path.exists() else []
+        kept = [line for line in lines if line.endswith("\n") and json.loads(line)["step"] <= last_step]
+        with replacing(path) as temporary:
+            temporary.write_text("".join(kept), encoding="utf-8")
 
     def save_evaluation(self, metrics: dict[str, Any], gold: Sequence[Article], pred: Sequence[Article]) -> None:
         """Write metrics, gold and predictions of one evaluation, replacing those of the same name."""
@@ -133,7 +162,24 @@ def open_run(reference: str) -> Run:
     run = Run(path)
     status = run.info()["status"]
     if status != "finished":
-        raise InputError(f"run={reference}: the run has not finished (status {status!r}); wait for it, or train again")
+        raise InputError(
+            f"run={reference}: the run has not finished (status {status!r}); wait for it, or go on with: python train.py resume={reference}"
+        )
+    return run
+
+
+def open_unfinished(reference: str) -> Run:
+    """Return the run at `reference` that has begun and not finished.
+
+    Raises:
+        InputError: if there is none, or nothing is left to do.
+    """
+    run = Run(Path(reference))
+    file = run.path / "run.json"
+    if not file.exists() or not file.stat().st_size:
+        raise InputError(f"resume={reference}: no run began there (a run is a folder that holds run.json); train anew")
+    if run.info()["status"] == "finished":
+        raise InputError(f"resume={reference}: the run has finished; next: python evaluate.py run={reference}")
     return run
 
 

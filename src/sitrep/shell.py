@@ -7,25 +7,30 @@ misspelt keys and options, so that the answer can name the nearest right one.
 from __future__ import annotations
 
 import argparse
+import json
 import logging
 import re
 import shutil
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import hydra
+import yaml
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from sitrep import config as schemas
 from sitrep import jobs
 from sitrep.errors import InputError, did_you_mean
+from sitrep.processes import is_writer, share
+from sitrep.runs import Run, open_unfinished
 
 log = logging.getLogger(__name__)
 
@@ -41,15 +46,17 @@ SCHEMAS: dict[str, type] = {
 JOBS: dict[str, Callable[..., int]] = {name: getattr(jobs, name) for name in SCHEMAS}
 PATH_KEYS = {"run", "runs", "input", "output", "articles", "text_dir", "data.path", "data.text_dir", "data.splits_path", "model.path"}
 GO_ON = {
-    "train": "the unfinished run can be removed; the same command starts anew",
+    "train": "go on with: python train.py resume={folder}",
     "predict": "the same command goes on where it stopped",
 }
 
 
 def main(name: str) -> int:
     """Run the command `name` with the arguments of this process and return its exit code."""
-    arguments = [quote_path(argument) for argument in sys.argv[1:]]
     try:
+        if name == "train" and any(argument.startswith("resume=") for argument in sys.argv[1:]):
+            return _resume(sys.argv[1:])
+        arguments = [quote_path(argument) for argument in sys.argv[1:]]
         composed = check_arguments(name, arguments)
         if name == "train" and not _is_sweep(arguments):
             arguments += _claim_run_folder(composed, arguments)
@@ -69,19 +76,63 @@ def main(name: str) -> int:
 def _run_job(name: str, composed: DictConfig) -> int:
     folder = Path(HydraConfig.get().runtime.output_dir)
     folder = folder.relative_to(Path.cwd()) if folder.is_relative_to(Path.cwd()) else folder
-    try:
+
+    def job() -> int:
         job_config: Any = schemas.load(SCHEMAS[name], composed)
         return JOBS[name](job_config, folder) if name == "train" else JOBS[name](job_config)
-    except InputError as error:
-        code = _fail(error)
-    except KeyboardInterrupt:
-        print(f"\ninterrupted: {GO_ON.get(name, 'nothing was changed')}", file=sys.stderr)
-        code = 130
+
+    code = _guarded(name, job, folder)
     if name == "train" and not (folder / "run.json").exists():
         shutil.rmtree(folder, ignore_errors=True)  # nothing was learnt yet: leave no empty run
         if folder.parent.exists() and not any(folder.parent.iterdir()):
             folder.parent.rmdir()
     return code
+
+
+def _guarded(name: str, job: Callable[[], int], folder: Path) -> int:
+    """Return the exit code of `job`; what users can mend or have asked for ends without a traceback."""
+    try:
+        return job()
+    except InputError as error:
+        return _fail(error)
+    except KeyboardInterrupt:
+        print(f"\ninterrupted: {GO_ON.get(name, 'nothing was changed').format(folder=folder)}", file=sys.stderr)
+        return 130
+
+
+def _resume(arguments: Sequence[str]) -> int:
+    """Go on with the run of `resume=RUN`; its config is the run's own, so that no other argument may change it."""
+    references = [argument.partition("=")[2] for argument in arguments if argument.startswith("resume=")]
+    run = open_unfinished(references[-1])
+    others = [quote_path(argument) for argument in arguments if not argument.startswith("resume=")]
+    if changed := _changed_keys(run, others):
+        raise InputError(
+            f"resume={run.path}: the run's config cannot change: {', '.join(changed)}; leave that out to go on, or train anew with it"
+        )
+    handlers: list[logging.Handler] = [logging.StreamHandler()]
+    if is_writer():
+        handlers.append(logging.FileHandler(run.path / "train.log"))
+        handlers[-1].setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    logging.basicConfig(level=logging.INFO if is_writer() else logging.WARNING, format="%(message)s", handlers=handlers)
+    return _guarded("train", lambda: jobs.resume(run), run.path)
+
+
+def _changed_keys(run: Run, arguments: Sequence[str]) -> list[str]:
+    """Return `key=new (was old)` for each value in which `arguments` differ from those that the run began with."""
+    if not arguments:
+        return []
+    began_with = yaml.safe_load((run.path / ".hydra" / "overrides.yaml").read_text(encoding="utf-8"))
+    composed = check_arguments("train", [*began_with, *arguments])
+    new = asdict(schemas.load(schemas.TrainConfig, OmegaConf.masked_copy(composed, [key for key in composed if key != "hydra"])))
+    old, new = _flat(run.info()["config"]), _flat(json.loads(json.dumps(new)))
+    return [f"{key}={new.get(key)} (was {old.get(key)})" for key in sorted(old.keys() | new.keys()) if old.get(key) != new.get(key)]
+
+
+def _flat(node: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for key, value in node.items():
+        flat |= _flat(value, f"{prefix}{key}.") if isinstance(value, dict) else {f"{prefix}{key}": value}
+    return flat
 
 
 def _fail(error: InputError) -> int:
@@ -192,15 +243,23 @@ def _is_sweep(arguments: Sequence[str]) -> bool:
 
 
 def _claim_run_folder(composed: DictConfig, arguments: Sequence[str]) -> list[str]:
-    """Make the run folder exclusively, so that two starts in one second get two, and return the override that names it."""
+    """Make the run folder exclusively, so that two starts in one second get two, and return the overrides that name it.
+
+    Of several processes the writer makes it; the others learn its name and leave Hydra's files to the writer.
+    """
     if any(argument.startswith(("-", "hydra.")) for argument in _own_configs(arguments)[1]):
         return []  # --help, --cfg and the like run nothing
-    folder = Path(composed.hydra.run.dir)
+    folder = share(_make_run_folder(Path(composed.hydra.run.dir)) if is_writer() else None)
+    others = [] if is_writer() else ["hydra.output_subdir=null", "hydra/job_logging=none"]
+    return [f"hydra.run.dir={_quote(str(folder))}", *others]
+
+
+def _make_run_folder(folder: Path) -> Path:
     for attempt in range(1, 1000):
         claimed = folder if attempt == 1 else folder.with_name(f"{folder.name}.{attempt}")
         try:
             claimed.mkdir(parents=True)
-            return [f"hydra.run.dir={_quote(str(claimed))}"]
+            return claimed
         except FileExistsError:
             continue
     raise InputError(f"{folder}: 1,000 runs began in the same second; look for a loop that starts them")

@@ -6,7 +6,6 @@ NER learns from windows; a class field learns from articles, whose windows are r
 from __future__ import annotations
 
 import logging
-import shutil
 import sys
 import time
 from collections.abc import Sequence
@@ -19,7 +18,7 @@ from datasets import Dataset
 from datasets.utils.logging import disable_progress_bar
 from safetensors.torch import save_file
 from torch.utils.data import DataLoader
-from transformers import EarlyStoppingCallback, Trainer, TrainerControl, TrainingArguments, set_seed
+from transformers import EarlyStoppingCallback, Trainer, TrainerCallback, TrainerControl, TrainerState, TrainingArguments, set_seed
 
 from sitrep.articles import Article
 from sitrep.config import TrainerConfig
@@ -27,6 +26,7 @@ from sitrep.errors import InputError
 from sitrep.heads.base import Row, row_shape
 from sitrep.models import Model
 from sitrep.prediction import EncoderReader
+from sitrep.processes import is_writer
 from sitrep.runs import Run
 from sitrep.sampling import BudgetBatches, Shape, padded_size
 from sitrep.scoring import score
@@ -60,16 +60,26 @@ def encode_training(model: Model, articles: Sequence[Article]) -> TrainingData:
 
 
 def train_model(
-    model: Model, config: TrainerConfig, train: TrainingData, dev: Sequence[Article], run: Run, *, seed: int, device: torch.device
+    model: Model,
+    config: TrainerConfig,
+    train: TrainingData,
+    dev: Sequence[Article],
+    run: Run,
+    *,
+    seed: int,
+    device: torch.device,
+    state: Path | None = None,
 ) -> None:
-    """Train `model` in place and leave it as it was after the best epoch on dev (the first of equals)."""
+    """Train `model` in place and leave it as it was after the best epoch on dev (the first of equals).
+
+    state: a folder of the Trainer's to go on from; the weights at the end are then those of an undisturbed training.
+    """
     set_seed(seed)
     trainer = ArticleTrainer(model, config, train, dev, run, args=_arguments(config, run, seed, device))
     if config.patience:
         trainer.add_callback(EarlyStoppingCallback(config.patience))
-    trainer.train()
-    for checkpoint in run.path.glob("checkpoint-*"):
-        shutil.rmtree(checkpoint)
+    trainer.add_callback(StatesMoveWithTheRun(run.path))
+    trainer.train(resume_from_checkpoint=str(state) if state else None)
 
 
 def _arguments(config: TrainerConfig, run: Run, seed: int, device: torch.device) -> TrainingArguments:
@@ -87,6 +97,7 @@ def _arguments(config: TrainerConfig, run: Run, seed: int, device: torch.device)
         load_best_model_at_end=True,
         metric_for_best_model="f1",
         greater_is_better=True,
+        restore_callback_states_from_checkpoint=True,  # the patience of early stopping
         logging_strategy="epoch",
         logging_nan_inf_filter=False,  # such a loss ends the training, see compute_loss
         seed=seed,
@@ -108,6 +119,18 @@ def use_bf16(precision: str, device: torch.device) -> bool:
         return torch.cuda.is_bf16_supported(including_emulation=False)
     abilities = torch.cpu.get_capabilities() if device.type == "cpu" else {}
     return abilities.get("avx512_bf16", False) or abilities.get("amx_bf16", False)
+
+
+class StatesMoveWithTheRun(TrainerCallback):
+    """Looks for the best state in the run's folder, wherever that was when the state was written."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def on_train_begin(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
+        """Rewrite the path that a resumed state remembers."""
+        if state.best_model_checkpoint:
+            state.best_model_checkpoint = str(self.folder / Path(state.best_model_checkpoint).name)
 
 
 class ArticleTrainer(Trainer):
@@ -170,7 +193,8 @@ class ArticleTrainer(Trainer):
             "macro_f1": macro,
             "seconds": round(time.monotonic() - self.began, 1),
         }
-        self.run.append_history(row)
+        if is_writer():
+            self.run.append_history(row)
         log.info("epoch %-4g dev micro F1 %.4f  macro F1 %.4f  loss %s  %.0f s", row["epoch"], micro, macro, row["loss"], row["seconds"])
         metrics = {f"{metric_key_prefix}_f1": micro}
         self.control: TrainerControl = self.callback_handler.on_evaluate(self.args, self.state, self.control, metrics)
