@@ -10,7 +10,7 @@ from factories import ROOT
 PACKAGE = ROOT / "src" / "sitrep"
 FLOORS = (
     {"sitrep", "errors"},
-    {"articles", "config"},
+    {"articles", "config", "processes"},
     {"formats.files"},
     {f"formats.{name}" for name in ("annotated", "brat", "conll", "indicators", "jsonl", "re3d", "text")},
     {"formats", "labels", "scoring", "terminal"},

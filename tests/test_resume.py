@@ -152,7 +152,12 @@ def test_kills_at_random_moments(arguments, tmp_path):
     for _ in range(8):
         try:
             subprocess.run(
-                command(f"resume={run.path}"), cwd=killed, env=ENVIRONMENT, capture_output=True, check=False, timeout=draw.uniform(0.4, 1) * usual
+                command(f"resume={run.path}"),
+                cwd=killed,
+                env=ENVIRONMENT,
+                capture_output=True,
+                check=False,
+                timeout=draw.uniform(0.4, 1) * usual,
             )
         except subprocess.TimeoutExpired:  # which kills it
             n_killed += 1
