@@ -10,7 +10,8 @@ from factories import ROOT
 PACKAGE = ROOT / "src" / "sitrep"
 FLOORS = (
     {"sitrep", "errors"},
-    {"articles", "config"},
+    {"articles", "loading"},
+    {"config"},
     {"formats.files"},
     {"formats.annotated", "formats.brat", "formats.jsonl", "formats.text"},
     {"formats", "labels", "scoring", "terminal"},

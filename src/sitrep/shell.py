@@ -24,7 +24,7 @@ from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
 from sitrep import config as schemas
-from sitrep import jobs
+from sitrep import jobs, loading
 from sitrep.errors import InputError, did_you_mean
 
 log = logging.getLogger(__name__)
@@ -70,7 +70,7 @@ def _run_job(name: str, composed: DictConfig) -> int:
     folder = Path(HydraConfig.get().runtime.output_dir)
     folder = folder.relative_to(Path.cwd()) if folder.is_relative_to(Path.cwd()) else folder
     try:
-        job_config: Any = schemas.load(SCHEMAS[name], composed)
+        job_config: Any = loading.load(SCHEMAS[name], composed)
         return JOBS[name](job_config, folder) if name == "train" else JOBS[name](job_config)
     except InputError as error:
         code = _fail(error)
@@ -97,7 +97,7 @@ def quote_path(argument: str) -> str:
     key, equals, value = argument.partition("=")
     if not equals or key.lstrip("+") not in PATH_KEYS or value in ("", "null", "???"):
         return argument
-    if key in schemas.LISTS and value.startswith("[") and value.endswith("]") and not Path(value).exists():
+    if key in loading.LISTS and value.startswith("[") and value.endswith("]") and not Path(value).exists():
         items = [item.strip() for item in value[1:-1].split(",") if item.strip()]
         if any(item[:1] in ("'", '"') for item in items):
             return argument  # quoted by the user
@@ -106,7 +106,7 @@ def quote_path(argument: str) -> str:
 
 
 def _quote(value: str) -> str:
-    value = schemas.escape_reference(value)
+    value = loading.escape_reference(value)
     value = re.sub(r"(\\*)('|\Z)", lambda match: match[1] * 2 + (r"\'" if match[2] else ""), value)
     return f"'{value}'"
 
@@ -132,7 +132,7 @@ def check_arguments(name: str, arguments: Sequence[str]) -> DictConfig:
             _check_option(override, folders)
         search = [f"hydra.searchpath=[{','.join(_quote(f'file://{folder}') for folder in own)}]"] if own else []
         options = [override.input_line or "" for override in overrides if _is_group(override, folders)]
-        known = schemas.known_keys(_compose(name, search + options))
+        known = loading.known_keys(_compose(name, search + options))
         for override in overrides:
             if not _is_group(override, folders):
                 _check_key(override, known)
