@@ -7,7 +7,7 @@ EVALUATE = {
     "run": "latest", "split": None, "articles": None, "name": None, "format": None, "text_dir": None, "drop_labels": [], "device": "cpu",
 }  # fmt: skip
 
-TOPICS = {"task__kind": "multi-label", "task__field": "topics", "model__kind": "encoder", "model__path": "x"}
+TOPICS = {"task__kind": "multi-label", "task__thresholds": "dev", "task__field": "topics", "model__kind": "encoder", "model__path": "x"}
 
 
 @pytest.mark.parametrize(
@@ -23,6 +23,10 @@ TOPICS = {"task__kind": "multi-label", "task__field": "topics", "model__kind": "
         ({**TOPICS, "task__labels": ["a", "b", "a"]}, ["data.labels.topics holds a label twice: a, b, a"]),
         ({**TOPICS, "task__kind": "binary"}, ["data.labels.topics: a binary field declares its one positive label"]),
         ({**TOPICS, "model__kind": "lookup"}, ["model=lookup is a baseline for task=ner only"]),
+        ({**TOPICS, "task__thresholds": None}, ["task.thresholds=None is unknown", "dev, fixed"]),
+        ({**TOPICS, "task__thresholds": "fxed"}, ["task.thresholds=fxed is unknown", "did you mean 'fixed'?"]),
+        ({"task__thresholds": "dev"}, ["task.thresholds=dev: a ner task has no thresholds"]),
+        ({**TOPICS, "task__kind": "multi-class"}, ["task.thresholds=dev: a multi-class task has no thresholds"]),
         ({"data__split_by": "dates"}, ["data.split_by='dates' is unknown", "did you mean 'date'?"]),
         ({"data__split_shares": {"train": 0.8, "test": 0.2}}, ["data.split_shares must name train, dev, test, found train, test"]),
         ({"data__split_shares__dev": 0.2}, ["data.split_shares must be positive and add up to 1", "'dev': 0.2"]),

@@ -5,7 +5,7 @@ import logging
 from pathlib import Path
 
 import pytest
-from tiny import REGIONS, compose, own_data, write_corpus
+from tiny import REGIONS, TOPICS, compose, own_data, write_corpus
 
 from sitrep import jobs
 from sitrep.articles import Article, Span
@@ -61,10 +61,11 @@ def test_evaluation_on_dev_repeats_what_training_reported(request, copy_run, fix
 @pytest.mark.parametrize("fixture", RUNS)
 def test_the_files_of_a_run(request, copy_run, fixture):
     run = copy_run(request.getfixturevalue(fixture))
-    lookup = fixture == "lookup_run"
-    trained = {f"checkpoint/{name}" for name in ({"lookup.json"} if lookup else CHECKPOINT)}
+    baseline = {"lookup_run": {"lookup.json"}}.get(fixture)
+    trained = {f"checkpoint/{name}" for name in baseline or CHECKPOINT}
     trained |= {".lock", "run.json", "metrics/dev.json", "gold/dev.jsonl", "predictions/dev.jsonl"}
-    trained |= set() if lookup else {"history.jsonl"}
+    trained |= set() if baseline else {"history.jsonl"}
+    trained |= {"calibration.json"} if fixture == "topics_run" else set()
     assert files(run) == trained
     evaluate(run)
     assert files(run) == trained | {"metrics/test.json", "gold/test.jsonl", "predictions/test.jsonl"}
@@ -138,10 +139,37 @@ def test_other_kinds_of_classes(train, corpus, tmp_path, task, kind):
         labels, scores = row["labels"][field], row["scores"][field]
         assert field not in row  # the input's own answer is gone
         if kind == "binary":
-            assert labels == (["attack"] if scores["attack"] >= 0.5 else [])
+            threshold = json.loads((run.path / "calibration.json").read_text())["thresholds"]["attack"]
+            assert labels == (["attack"] if scores["attack"] >= threshold else [])
         else:
             assert set(scores) == set(REGIONS) and sum(scores.values()) == pytest.approx(1, abs=1e-3)
             assert labels == [max(scores, key=scores.get)]
+
+
+@pytest.mark.parametrize("fixture", ["topics_run"])
+def test_fitted_thresholds_are_those_that_evaluation_and_prediction_apply(request, copy_run, corpus, tmp_path, fixture):
+    run = copy_run(request.getfixturevalue(fixture))
+    content = json.loads((run.path / "calibration.json").read_text())
+    assert (content["schema_version"], content["fitted_on"]) == (1, "dev")
+    assert content["thresholds"].keys() == content["n_positives"].keys() == set(TOPICS)
+    assert content["global_labels"] == list(TOPICS)  # dev is small
+    content["thresholds"] = {"bombing": 0.0, "kidnapping": 1.1, "diplomacy": 0.0}
+    (run.path / "calibration.json").write_text(json.dumps(content))
+    evaluate(run, "split=dev")
+    assert predict([run], corpus, tmp_path / "out.jsonl") == 0
+    found = [article.labels["topics"] for article in run.articles("predictions", "dev")]
+    found += [tuple(row["labels"]["topics"]) for row in rows(tmp_path / "out.jsonl")]
+    assert set(found) == {("bombing", "diplomacy")}
+    (run.path / "calibration.json").unlink()
+    with pytest.raises(InputError, match=r"calibration.json: is missing"):
+        evaluate(run)
+
+
+def test_fixed_thresholds_are_one_half(train, copy_run, tmp_path):
+    run = train(tmp_path / "models" / "run", "task=topics", "task.thresholds=fixed", "trainer.epochs=1")
+    assert not (run.path / "calibration.json").exists()
+    for article in run.articles("predictions", "dev"):
+        assert article.labels["topics"] == tuple(label for label, score in article.scores["topics"].items() if score >= 0.5)
 
 
 # predict

@@ -16,7 +16,7 @@ FLOORS = (
     {"formats.annotated", "formats.brat", "formats.jsonl", "formats.text"},
     {"formats", "labels", "scoring", "terminal"},
     {"corpus", "runs"},
-    {"windows", "lookup"},
+    {"windows", "lookup", "calibration"},
     {"models"},
     {"prediction"},
     {"training"},

@@ -158,7 +158,16 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_else(home):
     ("changes", "words"),
     [
         ({}, "named entities"),
-        ({"task__kind": "multi-label", "task__field": "topics", "model__kind": "encoder", "model__path": "x"}, "topics (multi-label)"),
+        (
+            {
+                "task__kind": "multi-label",
+                "task__field": "topics",
+                "task__thresholds": "fixed",
+                "model__kind": "encoder",
+                "model__path": "x",
+            },
+            "topics (multi-label)",
+        ),
     ],
 )
 def test_describe_task(changes, words):

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from itertools import islice
@@ -18,14 +18,13 @@ from typing import Any, Protocol
 
 from filelock import FileLock, Timeout
 
-from sitrep.articles import Article
+from sitrep.articles import SCORE_DECIMALS, Article
 from sitrep.errors import InputError
 from sitrep.formats import jsonl
 from sitrep.formats.files import Reject, RowError, refuse
 from sitrep.runs import read_json, write_json
 
 CHUNK = 64  # articles read by all models before the next are touched
-DECIMALS = 4
 
 
 class Reader(Protocol):
@@ -34,6 +33,12 @@ class Reader(Protocol):
     def read(self, articles: Iterable[Article]) -> Iterator[Article]:
         """Yield each article with what the model finds."""
         ...
+
+
+class ClassReader(Reader, Protocol):
+    """A reader of a class field."""
+
+    thresholds: Mapping[str, float]  # label -> score from which the label is given; 0.5 where a label has none
 
 
 @dataclass
@@ -63,9 +68,9 @@ def apply_readers(readers: Sequence[tuple[str | None, Reader]], articles: Iterab
 
 def _merge(article: Article, pred: Article, class_field: str | None) -> Article:
     if class_field is None:
-        spans = (replace(span, score=span.score if span.score is None else round(span.score, DECIMALS)) for span in pred.spans)
+        spans = (replace(span, score=span.score if span.score is None else round(span.score, SCORE_DECIMALS)) for span in pred.spans)
         return replace(article, spans=tuple(spans))
-    scores = {label: round(score, DECIMALS) for label, score in pred.scores.get(class_field, {}).items()}
+    scores = {label: round(score, SCORE_DECIMALS) for label, score in pred.scores.get(class_field, {}).items()}
     return article.with_classes(class_field, pred.labels[class_field], scores)
 
 

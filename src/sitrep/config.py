@@ -13,6 +13,8 @@ from sitrep.loading import load  # noqa: F401  (imported from here, together wit
 NER = "ner"
 KINDS = (NER, "multi-label", "multi-class", "binary")
 SPLITS = ("train", "dev", "test")
+THRESHOLDS = ("dev", "fixed")
+FIXED_THRESHOLD = 0.5
 
 
 @dataclass(frozen=True)
@@ -32,13 +34,17 @@ class WindowsConfig:
 
 @dataclass(frozen=True)
 class TaskConfig:
-    """What is learnt: the mentions (`kind: ner`), or a class field of the article."""
+    """What is learnt: the mentions (`kind: ner`), or a class field of the article.
+
+    thresholds: of fields that hold any number of labels, the score from which a label is given: `dev` (fitted on dev) or `fixed` (0.5)
+    """
 
     name: str
     kind: str
     field: str | None
     labels: list[str]
     windows: WindowsConfig
+    thresholds: str | None
 
     def __post_init__(self) -> None:
         _require(self.kind in KINDS, f"task.kind={self.kind!r} is no kind{did_you_mean(self.kind, KINDS)}")
@@ -49,6 +55,11 @@ class TaskConfig:
         _require(
             self.kind != "binary" or len(self.labels) == 1, f"{key}: a binary field declares its one positive label, found {self.labels}"
         )
+        if self.kind in ("multi-label", "binary"):
+            known = did_you_mean(str(self.thresholds), THRESHOLDS)
+            _require(self.thresholds in THRESHOLDS, f"task.thresholds={self.thresholds} is unknown{known}")
+        else:
+            _require(self.thresholds is None, f"task.thresholds={self.thresholds}: a {self.kind} task has no thresholds; set it to null")
 
 
 @dataclass(frozen=True)
@@ -94,7 +105,7 @@ class ModelConfig:
     def __post_init__(self) -> None:
         kinds = ("encoder", "lookup")
         _require(self.kind in kinds, f"model.kind={self.kind!r} is unknown{did_you_mean(self.kind, kinds)}")
-        _require(self.kind == "lookup" or bool(self.path) != bool(self.package), "an encoder needs model.path or model.package")
+        _require(self.kind != "encoder" or bool(self.path) != bool(self.package), "an encoder needs model.path or model.package")
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sitrep.articles import Article, fingerprint
+from sitrep.calibration import fit_thresholds, load_thresholds
 from sitrep.comparison import compare_runs
 from sitrep.config import NER, AnnotateConfig, CompareConfig, EvaluateConfig, PredictConfig, TaskConfig, TrainConfig
 from sitrep.corpus import Corpus, count_labels, load_corpus, make_splits, read_labelled, read_splits, splits_path, write_splits
@@ -28,7 +29,7 @@ from sitrep.scoring import score
 from sitrep.terminal import comparison_table, console, count_table, metrics_table, percent, say, track
 
 if TYPE_CHECKING:
-    from sitrep.batch import Reader
+    from sitrep.batch import ClassReader, Reader
     from sitrep.models import Model
 
 log = logging.getLogger(__name__)
@@ -83,7 +84,23 @@ def _fit_encoder(config: TrainConfig, corpus: Corpus, run: Run) -> tuple[Reader,
     train_model(model, config.trainer, data, corpus.dev, run, seed=config.seed, device=device)
     model.save(run.checkpoint_path)
     facts = {"device": str(device), "n_parameters": model.n_parameters, "train_ledger": [asdict(lost) for lost in data.ledger]}
-    return EncoderReader(model, device), facts
+    reader = EncoderReader(model, device)
+    _calibrate(run, config.task, reader, corpus.dev)
+    return reader, facts
+
+
+def _calibrate(run: Run, task: TaskConfig, reader: ClassReader, dev: Sequence[Article]) -> None:
+    """Fit the reader's thresholds on dev, if its task asks for that, and save them."""
+    if task.thresholds != "dev":
+        return
+    calibration = fit_thresholds(dev, list(reader.read(dev)), str(task.field), task.labels)
+    calibration.save(run.path)
+    reader.thresholds = calibration.thresholds
+    shared = calibration.global_labels
+    shown = [f"{label} {threshold:.2f}" for label, threshold in calibration.thresholds.items() if label not in shared]
+    if shared:
+        shown.append(f"{calibration.thresholds[shared[0]]:.2f} for the {len(shared)} labels with few positives there")
+    log.info("thresholds fitted on dev: %s", ", ".join(shown))
 
 
 def evaluate(config: EvaluateConfig) -> int:
@@ -150,12 +167,14 @@ def _reasons(lost: Sequence[Any]) -> str:
 
 
 def _load_reader(run: Run, device: str) -> Reader:
-    if run.config().model.kind == "lookup":
+    config = run.config()
+    if config.model.kind == "lookup":
         return load_lookup(run.checkpoint_path)
+    thresholds = load_thresholds(run.path, config.task)
     from sitrep.models import choose_device, load_model
     from sitrep.prediction import EncoderReader
 
-    return EncoderReader(load_model(run.checkpoint_path), choose_device(device))
+    return EncoderReader(load_model(run.checkpoint_path), choose_device(device), thresholds)
 
 
 def predict(config: PredictConfig) -> int:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 
 import numpy as np
 import torch
 
 from sitrep.articles import Article
+from sitrep.calibration import decide
 from sitrep.config import NER
 from sitrep.models import Model
 from sitrep.windows import EncodedArticle, batches_by_length, decode_mentions
@@ -18,10 +19,14 @@ BATCH_TOKENS = 4096  # padded tokens read at once
 
 
 class EncoderReader:
-    """Reads articles with a trained encoder; whole articles, whatever their length."""
+    """Reads articles with a trained encoder; whole articles, whatever their length.
 
-    def __init__(self, model: Model, device: torch.device) -> None:
+    thresholds: label -> score from which a label of a class field is given; 0.5 where a label has none
+    """
+
+    def __init__(self, model: Model, device: torch.device, thresholds: Mapping[str, float] | None = None) -> None:
         self.model = model
+        self.thresholds: Mapping[str, float] = thresholds or {}
         self.network = model.network.to(device)  # type: ignore[arg-type]
         self.windower = model.windower()
         self.device = device
@@ -62,15 +67,8 @@ class EncoderReader:
     def _decode_classes(self, article: Article, logits: np.ndarray) -> Article:
         """Return the article with its classes; the logits of its windows were averaged, as in training."""
         task = self.model.task
-        assert task.field is not None
-        if task.kind == "multi-class":
-            probabilities = _softmax(logits)
-            chosen = [task.labels[int(probabilities.argmax())]]
-        else:
-            probabilities = 1 / (1 + np.exp(-logits))
-            chosen = [label for label, p in zip(task.labels, probabilities, strict=True) if p >= 0.5]
-        scores = {label: float(p) for label, p in zip(task.labels, probabilities, strict=True)}
-        return article.bare().with_classes(task.field, chosen, scores)
+        probabilities = _softmax(logits) if task.kind == "multi-class" else 1 / (1 + np.exp(-logits))
+        return decide(article, task, probabilities.tolist(), self.thresholds)
 
 
 def pad_windows(rows: Sequence[Sequence[int]], pad_id: int) -> dict[str, torch.Tensor]:
