@@ -1,13 +1,24 @@
 import pytest
 from factories import refused, train_options
 
-from sitrep.config import EvaluateConfig, TrainConfig, load
+from sitrep.config import EvaluateConfig, TfidfConfig, TrainConfig, load
 
 EVALUATE = {
     "run": "latest", "split": None, "articles": None, "name": None, "format": None, "text_dir": None, "drop_labels": [], "device": "cpu",
 }  # fmt: skip
 
 TOPICS = {"task__kind": "multi-label", "task__thresholds": "dev", "task__field": "topics", "model__kind": "encoder", "model__path": "x"}
+SETTINGS = {"max_ngram": 1, "min_articles": 1, "sublinear": True, "balanced": True, "inverse_penalty": 1.0}
+TFIDF = {"model__kind": "tfidf", "model__tfidf": SETTINGS}
+
+
+def test_a_part_that_may_be_missing_is_checked_like_any_other():
+    config = load(TrainConfig, train_options(**{**TOPICS, "model__kind": "tfidf", "model__path": None, "model__tfidf": SETTINGS}))
+    assert config.model.tfidf == TfidfConfig(**SETTINGS)
+    with refused("unknown option model.tfidf.max_ngrm", "did you mean 'model.tfidf.max_ngram'?"):
+        load(TrainConfig, train_options(model__kind="tfidf", model__tfidf={**SETTINGS, "max_ngrm": 1}))
+    with refused("model.tfidf.balanced: "):
+        load(TrainConfig, train_options(model__kind="tfidf", model__tfidf={**SETTINGS, "balanced": "perhaps"}))
 
 
 @pytest.mark.parametrize(
@@ -22,7 +33,12 @@ TOPICS = {"task__kind": "multi-label", "task__thresholds": "dev", "task__field":
         ({"task__labels": []}, ["task 'ner' has no labels", "'data.labels.entities=[LABEL,...]'"]),
         ({**TOPICS, "task__labels": ["a", "b", "a"]}, ["data.labels.topics holds a label twice: a, b, a"]),
         ({**TOPICS, "task__kind": "binary"}, ["data.labels.topics: a binary field declares its one positive label"]),
-        ({**TOPICS, "model__kind": "lookup"}, ["model=lookup is a baseline for task=ner only"]),
+        ({**TOPICS, "model__kind": "lookup"}, ["model=lookup is the baseline for mentions", "use model=tfidf"]),
+        ({**TFIDF}, ["model=tfidf is the baseline for class fields; for ner use model=lookup"]),
+        ({**TFIDF, **TOPICS, "model__kind": "tfidf", "model__tfidf": None}, ["model.kind=tfidf: model.tfidf is for kind tfidf"]),
+        ({"model__tfidf": TFIDF["model__tfidf"]}, ["model.kind=lookup: model.tfidf is for kind tfidf, and for no other"]),
+        ({**TFIDF, "model__tfidf": {**SETTINGS, "max_ngram": 0}}, ["model.tfidf.max_ngram=0 must be positive"]),
+        ({**TFIDF, "model__tfidf": {**SETTINGS, "inverse_penalty": -1.0}}, ["model.tfidf.inverse_penalty=-1.0 must be positive"]),
         ({**TOPICS, "task__thresholds": None}, ["task.thresholds=None is unknown", "dev, fixed"]),
         ({**TOPICS, "task__thresholds": "fxed"}, ["task.thresholds=fxed is unknown", "did you mean 'fixed'?"]),
         ({"task__thresholds": "dev"}, ["task.thresholds=dev: a ner task has no thresholds"]),

@@ -17,7 +17,7 @@ FLOORS = (
     {"formats", "labels", "scoring", "terminal"},
     {"corpus", "runs"},
     {"windows", "lookup", "calibration"},
-    {"models"},
+    {"models", "tfidf"},
     {"prediction"},
     {"training"},
     {"comparison", "batch"},
@@ -25,8 +25,8 @@ FLOORS = (
     {"shell"},
 )
 FLOOR = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
-HEAVY = {"torch", "transformers", "datasets"}
-STARRED = {"windows", "models", "prediction", "training"}
+HEAVY = {"torch", "transformers", "datasets", "sklearn", "skops"}
+STARRED = {"windows", "models", "prediction", "training", "tfidf"}
 
 
 def room_of(path):

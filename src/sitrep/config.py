@@ -92,8 +92,23 @@ class DataConfig:
 
 
 @dataclass(frozen=True)
+class TfidfConfig:
+    """The word counts of the tfidf baseline, and its logistic regression."""
+
+    max_ngram: int
+    min_articles: int
+    sublinear: bool
+    balanced: bool
+    inverse_penalty: float
+
+    def __post_init__(self) -> None:
+        for name in ("max_ngram", "min_articles", "inverse_penalty"):
+            _require(getattr(self, name) > 0, f"model.tfidf.{name}={getattr(self, name)} must be positive")
+
+
+@dataclass(frozen=True)
 class ModelConfig:
-    """What reads: an encoder (from a pip package, a folder or a hub) with a head, or the lookup baseline."""
+    """What reads: an encoder (from a pip package, a folder or a hub) with a head, or a baseline (lookup, tfidf)."""
 
     name: str
     kind: str
@@ -101,11 +116,16 @@ class ModelConfig:
     package: str | None
     sha256: str | None
     head: str | None
+    tfidf: TfidfConfig | None
 
     def __post_init__(self) -> None:
-        kinds = ("encoder", "lookup")
+        kinds = ("encoder", "lookup", "tfidf")
         _require(self.kind in kinds, f"model.kind={self.kind!r} is unknown{did_you_mean(self.kind, kinds)}")
         _require(self.kind != "encoder" or bool(self.path) != bool(self.package), "an encoder needs model.path or model.package")
+        _require(
+            (self.kind == "tfidf") == bool(self.tfidf),
+            f"model.kind={self.kind}: model.tfidf is for kind tfidf, and for no other",
+        )
 
 
 @dataclass(frozen=True)
@@ -140,7 +160,11 @@ class TrainConfig:
     device: str
 
     def __post_init__(self) -> None:
-        _require(self.model.kind != "lookup" or self.task.kind == NER, "model=lookup is a baseline for task=ner only")
+        is_ner = self.task.kind == NER
+        _require(self.model.kind != "lookup" or is_ner, f"model=lookup is the baseline for mentions; for {self.task.name} use model=tfidf")
+        _require(
+            self.model.kind != "tfidf" or not is_ner, f"model=tfidf is the baseline for class fields; for {self.task.name} use model=lookup"
+        )
 
 
 @dataclass(frozen=True)

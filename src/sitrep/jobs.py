@@ -44,7 +44,7 @@ def train(config: TrainConfig, folder: Path) -> int:
         config.task.name, describe_task(config.task), len(corpus.train), len(corpus.dev), len(corpus.test), config.data.path,
     )  # fmt: skip
     run = Run(folder)
-    fit = _fit_lookup if config.model.kind == "lookup" else _fit_encoder
+    fit = {"lookup": _fit_lookup, "tfidf": _fit_tfidf, "encoder": _fit_encoder}[config.model.kind]
     with run.lock():
         reader, facts = fit(config, corpus, run)
         metrics = _evaluate(run, config.task, reader, corpus.dev, "dev")
@@ -59,6 +59,17 @@ def _fit_lookup(config: TrainConfig, corpus: Corpus, run: Run) -> tuple[Reader, 
     reader = fit_lookup(corpus.train)
     reader.save(run.checkpoint_path)
     return reader, {"device": "cpu", "n_parameters": len(reader.surfaces)}
+
+
+def _fit_tfidf(config: TrainConfig, corpus: Corpus, run: Run) -> tuple[Reader, dict[str, Any]]:
+    from sitrep.tfidf import fit_tfidf
+
+    assert config.model.tfidf is not None
+    reader = fit_tfidf(corpus.train, config.task, config.model.tfidf, config.seed)
+    run.begin(config)
+    reader.save(run.checkpoint_path)
+    _calibrate(run, config.task, reader, corpus.dev)
+    return reader, {"device": "cpu", "n_parameters": reader.n_parameters}
 
 
 def _fit_encoder(config: TrainConfig, corpus: Corpus, run: Run) -> tuple[Reader, dict[str, Any]]:
@@ -171,6 +182,10 @@ def _load_reader(run: Run, device: str) -> Reader:
     if config.model.kind == "lookup":
         return load_lookup(run.checkpoint_path)
     thresholds = load_thresholds(run.path, config.task)
+    if config.model.kind == "tfidf":
+        from sitrep.tfidf import load_tfidf
+
+        return load_tfidf(run.checkpoint_path, thresholds)
     from sitrep.models import choose_device, load_model
     from sitrep.prediction import EncoderReader
 

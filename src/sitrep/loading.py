@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import is_dataclass, make_dataclass
 from functools import cache
-from typing import Any, TypeVar, get_type_hints
+from typing import Any, TypeVar, get_args, get_type_hints
 
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import ConfigKeyError, MissingMandatoryValue, OmegaConfBaseException
@@ -50,13 +50,23 @@ def load(schema: type[Config], composed: DictConfig | dict) -> Config:
 @cache
 def _unfrozen(schema: Any) -> type:
     """Return a twin of a dataclass that OmegaConf can merge into: it takes frozen ones for read-only, nested ones too."""
-    hints = get_type_hints(schema)
-    return make_dataclass(schema.__name__, [(name, _unfrozen(hint) if is_dataclass(hint) else hint) for name, hint in hints.items()])  # type: ignore[arg-type]
+    twins: list[tuple[str, Any]] = []
+    for name, hint in get_type_hints(schema).items():
+        nested = _nested(hint)
+        twin = _unfrozen(nested) if nested else hint
+        twins.append((name, twin if nested in (None, hint) else twin | None))
+    return make_dataclass(schema.__name__, twins)
 
 
 def _freeze(schema: Any, values: Any) -> Any:
     hints = get_type_hints(schema)
-    return schema(**{name: _freeze(hints[name], value) if is_dataclass(hints[name]) else value for name, value in values.items()})
+    nested = {name: _nested(hints[name]) for name, value in values.items() if value is not None}
+    return schema(**{name: _freeze(nested[name], value) if nested.get(name) else value for name, value in values.items()})
+
+
+def _nested(hint: Any) -> Any:
+    """Return the dataclass that a field's type is, or is beside None, or None if it is neither."""
+    return next((part for part in (hint, *get_args(hint)) if is_dataclass(part)), None)
 
 
 def _escape(value: Any) -> Any:
