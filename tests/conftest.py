@@ -45,7 +45,7 @@ def train(encoder, corpus):
     """Return a function that trains into a folder, on the tiny corpus unless told otherwise."""
 
     def run_training(folder: Path, *arguments: str) -> Run:
-        model = () if "model=lookup" in arguments else ("model=hub", f"model.path={encoder}", *SMALL)
+        model = () if {"model=lookup", "model=tfidf"} & set(arguments) else ("model=hub", f"model.path={encoder}", *SMALL)
         assert jobs.train(compose("train", *own_data(corpus), *model, *arguments), folder) == 0
         return Run(folder)
 
@@ -78,6 +78,12 @@ def topics_run(train, models) -> Run:
 def lookup_run(train, models) -> Run:
     """A finished run of the baseline; not to be changed."""
     return train(models / "own-ner-lookup" / "1", "model=lookup")
+
+
+@pytest.fixture(scope="session")
+def tfidf_run(train, models) -> Run:
+    """A finished run of the baseline for class fields; not to be changed."""
+    return train(models / "own-topics-tfidf" / "1", "model=tfidf", "task=topics")
 
 
 @pytest.fixture

@@ -29,7 +29,8 @@ def make_article(article_id: str = "a", marked: str = "Rain fell.", **fields: An
 
 
 def make_task(kind: str = NER, labels: Sequence[str] = LABELS, field: str | None = None, name: str = "task") -> TaskConfig:
-    return TaskConfig(name, kind, field, list(labels), WindowsConfig(max_tokens=32, overlap=8))
+    thresholds = "fixed" if kind in ("multi-label", "binary") else None
+    return TaskConfig(name, kind, field, list(labels), WindowsConfig(max_tokens=32, overlap=8), thresholds)
 
 
 def make_data(path: Any = "data", **changes: Any) -> DataConfig:
@@ -46,8 +47,8 @@ def train_options(**changes: Any) -> dict[str, Any]:
     """Return the plain container of a valid `TrainConfig`; `task__kind="ner"` changes the key `task.kind`."""
     options: dict[str, Any] = {"data": yaml.safe_load((ROOT / "configs/data/articles.yaml").read_text()), "seed": 1, "device": "cpu"}
     windows = {"max_tokens": 32, "overlap": 8}
-    options["task"] = {"name": "ner", "kind": "ner", "field": None, "labels": list(LABELS), "windows": windows}
-    options["model"] = {"name": "lookup", "kind": "lookup", "path": None, "package": None, "sha256": None, "head": None}
+    options["task"] = {"name": "ner", "kind": "ner", "field": None, "labels": list(LABELS), "windows": windows, "thresholds": None}
+    options["model"] = {"name": "lookup", "kind": "lookup", "path": None, "package": None, "sha256": None, "head": None, "tfidf": None}
     options["trainer"] = yaml.safe_load((ROOT / "configs/trainer/ner.yaml").read_text())
     for rate in ("learning_rate", "head_learning_rate"):
         options["trainer"][rate] = float(options["trainer"][rate])
@@ -63,7 +64,7 @@ def train_options(**changes: Any) -> dict[str, Any]:
 def make_run(path: Path, **changes: Any) -> Run:
     """Return a run that has begun, with the options of `train_options`."""
     run = Run(path)
-    run.begin(load(TrainConfig, train_options(**changes)))
+    run.begin(load(TrainConfig, train_options(**changes)), data_sha256="0" * 64)
     return run
 
 

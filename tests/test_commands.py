@@ -74,7 +74,7 @@ def test_a_task_of_ones_own_is_one_yaml(corpus, encoder, tmp_path):
     folder.mkdir(parents=True)
     (folder / "attack.yaml").write_text(
         "defaults:\n  - override /trainer@_global_.trainer: classification\n\n"
-        "name: attack\nkind: binary\nfield: attack\nlabels: [attack]\nwindows:\n  max_tokens: 48\n  overlap: 8\n"
+        "name: attack\nkind: binary\nfield: attack\nlabels: [attack]\nwindows:\n  max_tokens: 48\n  overlap: 8\nthresholds: dev\n"
     )
     arguments = [*own_data(corpus), "model=hub", f"model.path={encoder}", "device=cpu", "trainer.epochs=1", "task=attack"]
     done = run("train", "--config-dir", str(tmp_path / "own"), *arguments, cwd=tmp_path)
@@ -104,7 +104,7 @@ def test_training_can_be_interrupted(corpus, encoder, tmp_path):
     arguments = [*own_data(corpus), "model=hub", f"model.path={encoder}", *SMALL, "trainer.epochs=10000"]
     code, message = interrupt("train", *arguments, cwd=tmp_path, when="epoch 2")
     assert code == 130
-    assert "interrupted: the unfinished run can be removed" in message and "Traceback" not in message
+    assert "interrupted: go on with: python train.py resume=models/own-ner-hub/" in message and "Traceback" not in message
     (info,) = tmp_path.glob("models/*/*/run.json")
     assert json.loads(info.read_text())["status"] == "running"
     assert "not finished" in run("evaluate", f"run={info.parent}", cwd=tmp_path).stderr

@@ -1,89 +1,24 @@
-from dataclasses import FrozenInstanceError, asdict
-
 import pytest
 from factories import refused, train_options
-from omegaconf import OmegaConf
 
-from sitrep.config import CompareConfig, EvaluateConfig, PredictConfig, TrainConfig, load
+from sitrep.config import EvaluateConfig, TfidfConfig, TrainConfig, load
 
 EVALUATE = {
     "run": "latest", "split": None, "articles": None, "name": None, "format": None, "text_dir": None, "drop_labels": [], "device": "cpu",
 }  # fmt: skip
-PREDICT = {"input": "in", "output": "out.jsonl", "format": None, "overwrite": False, "strict": False, "device": "cpu"}
-COMPARE = {"runs": ["a", "b"], "name": "test"}
+
+TOPICS = {"task__kind": "multi-label", "task__thresholds": "dev", "task__field": "topics", "model__kind": "encoder", "model__path": "x"}
+SETTINGS = {"max_ngram": 1, "min_articles": 1, "sublinear": True, "balanced": True, "inverse_penalty": 1.0}
+TFIDF = {"model__kind": "tfidf", "model__tfidf": SETTINGS}
 
 
-def test_load_gives_the_values_as_they_are():
-    assert asdict(load(TrainConfig, train_options())) == train_options()
-
-
-def test_loaded_configs_are_frozen_all_the_way_down():
-    config = load(TrainConfig, train_options())
-    with pytest.raises(FrozenInstanceError):
-        config.seed = 2
-    with pytest.raises(FrozenInstanceError):
-        config.task.windows.overlap = 2
-
-
-def test_references_are_resolved():
-    composed = OmegaConf.create(train_options(task__labels="${data.labels.entities}"))
-    config = load(TrainConfig, composed)
-    assert config.task.labels == config.data.labels["entities"]
-
-
-def test_hydra_part_is_left_out():
-    assert load(CompareConfig, {**COMPARE, "hydra": {"job": {"name": "x"}}}) == CompareConfig(["a", "b"], "test")
-
-
-@pytest.mark.parametrize(("schema", "options", "key"), [(CompareConfig, COMPARE, "runs"), (PredictConfig, PREDICT, "run")])
-def test_a_single_run_is_a_list_of_one(schema, options, key):
-    assert getattr(load(schema, {**options, key: "models/a"}), key) == ["models/a"]
-
-
-def test_evaluate_takes_one_run_not_a_list():
-    assert load(EvaluateConfig, EVALUATE).run == "latest"
-    with refused("run: "):
-        load(EvaluateConfig, {**EVALUATE, "run": ["a", "b"]})
-
-
-@pytest.mark.parametrize("path", ["models/${x}", r"models\${x}", r"a\\${b}", "${", "$", "\\"])
-def test_a_plain_value_is_no_reference_and_a_resolved_one_is_not_read_again(path):
-    assert load(CompareConfig, {"runs": [path], "name": "test"}).runs == [path]
-    composed = OmegaConf.create({"runs": [r"models/\${x}"], "name": "test"})
-    assert load(CompareConfig, composed).runs == ["models/${x}"]
-
-
-@pytest.mark.parametrize(
-    ("changes", "problems"),
-    [
-        ({"trainer__epoch": 3}, ["unknown option trainer.epoch", "did you mean 'trainer.epochs'?"]),
-        ({"sed": 3}, ["unknown option sed", "did you mean 'seed'?"]),
-        ({"task__windows__max_token": 3}, ["unknown option task.windows.max_token", "'task.windows.max_tokens'"]),
-        ({"data__path": "???"}, ["data.path= is missing; give it on the command line"]),
-        ({"trainer__epochs": "many"}, ["trainer.epochs: ", "'many'"]),
-        ({"seed": None}, ["seed: "]),
-        ({"task__labels": "PERSON"}, ["task"]),
-        ({"seed": "${sede}"}, ["seed: ", "sede"]),
-    ],
-)
-def test_misspelt_missing_and_mistyped_options(changes, problems):
-    with refused(*problems):
-        load(TrainConfig, OmegaConf.create(train_options(**changes)))
-
-
-@pytest.mark.parametrize("key", ["seed", "task__windows__overlap", "trainer__warmup"])
-def test_a_key_left_out_is_missing_and_has_no_default(key):
-    options = train_options()
-    *parents, last = key.split("__")
-    node = options
-    for parent in parents:
-        node = node[parent]
-    del node[last]
-    with refused(f"{key.replace('__', '.')}= is missing"):
-        load(TrainConfig, options)
-
-
-TOPICS = {"task__kind": "multi-label", "task__field": "topics", "model__kind": "encoder", "model__path": "x"}
+def test_a_part_that_may_be_missing_is_checked_like_any_other():
+    config = load(TrainConfig, train_options(**{**TOPICS, "model__kind": "tfidf", "model__path": None, "model__tfidf": SETTINGS}))
+    assert config.model.tfidf == TfidfConfig(**SETTINGS)
+    with refused("unknown option model.tfidf.max_ngrm", "did you mean 'model.tfidf.max_ngram'?"):
+        load(TrainConfig, train_options(model__kind="tfidf", model__tfidf={**SETTINGS, "max_ngrm": 1}))
+    with refused("model.tfidf.balanced: "):
+        load(TrainConfig, train_options(model__kind="tfidf", model__tfidf={**SETTINGS, "balanced": "perhaps"}))
 
 
 @pytest.mark.parametrize(
@@ -98,7 +33,16 @@ TOPICS = {"task__kind": "multi-label", "task__field": "topics", "model__kind": "
         ({"task__labels": []}, ["task 'ner' has no labels", "'data.labels.entities=[LABEL,...]'"]),
         ({**TOPICS, "task__labels": ["a", "b", "a"]}, ["data.labels.topics holds a label twice: a, b, a"]),
         ({**TOPICS, "task__kind": "binary"}, ["data.labels.topics: a binary field declares its one positive label"]),
-        ({**TOPICS, "model__kind": "lookup"}, ["model=lookup is a baseline for task=ner only"]),
+        ({**TOPICS, "model__kind": "lookup"}, ["model=lookup is the baseline for mentions", "use model=tfidf"]),
+        ({**TFIDF}, ["model=tfidf is the baseline for class fields; for ner use model=lookup"]),
+        ({**TFIDF, **TOPICS, "model__kind": "tfidf", "model__tfidf": None}, ["model.kind=tfidf: model.tfidf is for kind tfidf"]),
+        ({"model__tfidf": TFIDF["model__tfidf"]}, ["model.kind=lookup: model.tfidf is for kind tfidf, and for no other"]),
+        ({**TFIDF, "model__tfidf": {**SETTINGS, "max_ngram": 0}}, ["model.tfidf.max_ngram=0 must be positive"]),
+        ({**TFIDF, "model__tfidf": {**SETTINGS, "inverse_penalty": -1.0}}, ["model.tfidf.inverse_penalty=-1.0 must be positive"]),
+        ({**TOPICS, "task__thresholds": None}, ["task.thresholds=None is unknown", "dev, fixed"]),
+        ({**TOPICS, "task__thresholds": "fxed"}, ["task.thresholds=fxed is unknown", "did you mean 'fixed'?"]),
+        ({"task__thresholds": "dev"}, ["task.thresholds=dev: a ner task has no thresholds"]),
+        ({**TOPICS, "task__kind": "multi-class"}, ["task.thresholds=dev: a multi-class task has no thresholds"]),
         ({"data__split_by": "dates"}, ["data.split_by='dates' is unknown", "did you mean 'date'?"]),
         ({"data__split_by": "files"}, ["data.split_by='files' is unknown", "did you mean 'file'?"]),
         ({"data__sha256": {"a.txt": "0abc"}}, ["data.sha256 of a.txt: '0abc' is no SHA-256 (64 hex digits)"]),

@@ -33,6 +33,7 @@ CASES = {
     "model/minilm": ("train", "model=minilm"),
     "model/hub": ("train", "model=hub", "model.path=x"),
     "model/lookup": ("train", "model=lookup"),
+    "model/tfidf": ("train", "model=tfidf", "task=topics"),
     "task/ner": ("train", "task=ner"),
     "task/topics": ("train", "task=topics"),
     "task/region": ("train", "task=region"),

@@ -5,7 +5,7 @@ import logging
 from pathlib import Path
 
 import pytest
-from tiny import REGIONS, compose, own_data, write_corpus
+from tiny import REGIONS, TOPICS, compose, own_data, write_corpus
 
 from sitrep import jobs
 from sitrep.articles import Article, Span
@@ -14,7 +14,7 @@ from sitrep.formats import jsonl, read_articles
 from sitrep.splits import read_splits
 
 CHECKPOINT = {"config.json", "model.safetensors", "sitrep.json", "tokenizer.json", "tokenizer_config.json"}
-RUNS = ("ner_run", "topics_run", "lookup_run")
+RUNS = ("ner_run", "topics_run", "lookup_run", "tfidf_run")
 
 
 def evaluate(run, *arguments: str) -> None:
@@ -61,10 +61,12 @@ def test_evaluation_on_dev_repeats_what_training_reported(request, copy_run, fix
 @pytest.mark.parametrize("fixture", RUNS)
 def test_the_files_of_a_run(request, copy_run, fixture):
     run = copy_run(request.getfixturevalue(fixture))
-    lookup = fixture == "lookup_run"
-    trained = {f"checkpoint/{name}" for name in ({"lookup.json"} if lookup else CHECKPOINT)}
+    baseline = {"lookup_run": {"lookup.json"}, "tfidf_run": {"tfidf.skops"}}.get(fixture)
+    trained = {f"checkpoint/{name}" for name in baseline or CHECKPOINT}
     trained |= {".lock", "run.json", "metrics/dev.json", "gold/dev.jsonl", "predictions/dev.jsonl"}
-    trained |= set() if lookup else {"history.jsonl"}
+    trained |= set() if baseline else {"history.jsonl"}
+    trained |= {"checkpoint/head.safetensors"} if fixture == "ner_run" else set()  # the transitions of the CRF
+    trained |= {"calibration.json"} if fixture in ("topics_run", "tfidf_run") else set()
     assert files(run) == trained
     evaluate(run)
     assert files(run) == trained | {"metrics/test.json", "gold/test.jsonl", "predictions/test.jsonl"}
@@ -116,18 +118,22 @@ def test_labels_left_out_on_purpose_are_not_scored(ner_run, copy_run, corpus):
     assert run.metrics("less")["strict"]["per_label"]["DATE"]["support"] == 0
 
 
-def test_the_latest_run_of_a_task(models, topics_run, ner_run, lookup_run, monkeypatch):
+def test_the_latest_run_of_a_task(models, topics_run, ner_run, lookup_run, tfidf_run, monkeypatch):
+    def newest(*runs):
+        return max(runs, key=lambda run: (run.info()["started"], str(run.path))).path
+
     monkeypatch.chdir(models.parent)
-    newest = max((ner_run, topics_run, lookup_run), key=lambda run: (run.info()["started"], str(run.path)))
-    assert jobs.open_run("latest").path.resolve() == newest.path
-    assert jobs.open_run("latest:topics").path.resolve() == topics_run.path
+    assert jobs.open_run("latest").path.resolve() == newest(ner_run, topics_run, lookup_run, tfidf_run)
+    assert jobs.open_run("latest:topics").path.resolve() == newest(topics_run, tfidf_run)
 
 
+@pytest.mark.parametrize("model", ["encoder", "tfidf"])
 @pytest.mark.parametrize(("task", "kind"), [("task=region", "multi-class"), ("task=topics", "binary")])
-def test_other_kinds_of_classes(train, corpus, tmp_path, task, kind):
+def test_other_kinds_of_classes(train, corpus, tmp_path, task, kind, model):
     labels = ("+data.labels.attack=[attack]", "task.labels=${data.labels.attack}")
     binary = ("task.name=attack", "task.kind=binary", "task.field=attack", *labels)
-    options = ("trainer.epochs=6", "trainer.learning_rate=1e-2", "trainer.head_learning_rate=1e-2")
+    encoder = ("trainer.epochs=6", "trainer.learning_rate=1e-2", "trainer.head_learning_rate=1e-2")
+    options = encoder if model == "encoder" else ("model=tfidf",)
     run = train(tmp_path / "models" / "run", task, *(binary if kind == "binary" else ()), *options)
     reported = run.metrics("dev")
     evaluate(run, "split=dev")
@@ -138,10 +144,37 @@ def test_other_kinds_of_classes(train, corpus, tmp_path, task, kind):
         labels, scores = row["labels"][field], row["scores"][field]
         assert field not in row  # the input's own answer is gone
         if kind == "binary":
-            assert labels == (["attack"] if scores["attack"] >= 0.5 else [])
+            threshold = json.loads((run.path / "calibration.json").read_text())["thresholds"]["attack"]
+            assert labels == (["attack"] if scores["attack"] >= threshold else [])
         else:
             assert set(scores) == set(REGIONS) and sum(scores.values()) == pytest.approx(1, abs=1e-3)
             assert labels == [max(scores, key=scores.get)]
+
+
+@pytest.mark.parametrize("fixture", ["topics_run", "tfidf_run"])
+def test_fitted_thresholds_are_those_that_evaluation_and_prediction_apply(request, copy_run, corpus, tmp_path, fixture):
+    run = copy_run(request.getfixturevalue(fixture))
+    content = json.loads((run.path / "calibration.json").read_text())
+    assert (content["schema_version"], content["fitted_on"]) == (1, "dev")
+    assert content["thresholds"].keys() == content["n_positives"].keys() == set(TOPICS)
+    assert content["global_labels"] == list(TOPICS)  # dev is small
+    content["thresholds"] = {"bombing": 0.0, "kidnapping": 1.1, "diplomacy": 0.0}
+    (run.path / "calibration.json").write_text(json.dumps(content))
+    evaluate(run, "split=dev")
+    assert predict([run], corpus, tmp_path / "out.jsonl") == 0
+    found = [article.labels["topics"] for article in run.articles("predictions", "dev")]
+    found += [tuple(row["labels"]["topics"]) for row in rows(tmp_path / "out.jsonl")]
+    assert set(found) == {("bombing", "diplomacy")}
+    (run.path / "calibration.json").unlink()
+    with pytest.raises(InputError, match=r"calibration.json: is missing"):
+        evaluate(run)
+
+
+def test_fixed_thresholds_are_one_half(train, copy_run, tmp_path):
+    run = train(tmp_path / "models" / "run", "model=tfidf", "task=topics", "task.thresholds=fixed")
+    assert not (run.path / "calibration.json").exists()
+    for article in run.articles("predictions", "dev"):
+        assert article.labels["topics"] == tuple(label for label, score in article.scores["topics"].items() if score >= 0.5)
 
 
 # predict
@@ -249,6 +282,12 @@ def test_compare_the_baseline_with_an_encoder(ner_run, lookup_run, copy_run, cap
         assert f"{100 * run.metrics('test')['strict']['micro']['f1']:.1f}" in shown
     by_glob = compose("compare", f"runs={runs[0].path.parents[1]}/*/*")
     assert jobs.compare(by_glob) == 0
+
+
+def test_compare_the_baseline_of_a_class_field_with_an_encoder(tfidf_run, topics_run, capsys):
+    assert jobs.compare(compose("compare", f"runs=[{tfidf_run.path},{topics_run.path}]", "name=dev")) == 0
+    shown = capsys.readouterr().out
+    assert "bombing" in shown and "B - A" in shown
 
 
 def test_runs_that_were_scored_on_different_articles_are_not_compared(ner_run, lookup_run, topics_run, copy_run, corpus, tmp_path):

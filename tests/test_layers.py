@@ -10,26 +10,28 @@ from factories import ROOT
 PACKAGE = ROOT / "src" / "sitrep"
 FLOORS = (
     {"sitrep", "errors"},
-    {"articles", "config", "processes"},
+    {"articles", "loading", "processes"},
+    {"config"},
     {"formats.files"},
     {f"formats.{name}" for name in ("annotated", "brat", "conll", "indicators", "jsonl", "re3d", "text")},
     {"formats", "labels", "scoring", "terminal"},
     {"splits", "runs"},
     {"corpus"},
-    {"windows", "lookup"},
+    {"windows", "lookup", "calibration"},
     {"heads.base", "heads.chain", "sampling"},
     {"heads.tags", "heads.spans"},
     {"heads.classes"},
     {"heads"},
-    {"models"},
+    {"models", "tfidf"},
     {"prediction"},
     {"training"},
+    {"readers"},
     {"comparison", "batch"},
     {"jobs"},
     {"shell"},
 )
 FLOOR = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
-HEAVY = {"torch", "transformers", "datasets"}
+HEAVY = {"torch", "transformers", "datasets", "sklearn", "skops"}
 STARRED = {
     "windows",
     "heads",
@@ -41,6 +43,7 @@ STARRED = {
     "models",
     "prediction",
     "training",
+    "tfidf",
 }
 
 

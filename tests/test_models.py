@@ -113,5 +113,5 @@ def test_plain_transformers_gives_the_same_scores_to_classes(topics_run, corpus)
     )
     for read in read_short_texts(topics_run, corpus):
         (theirs,) = plain([read.text])
-        assert {found["label"]: found["score"] for found in theirs} == pytest.approx(read.scores["topics"], abs=1e-5)
+        assert {found["label"]: found["score"] for found in theirs} == pytest.approx(read.scores["topics"], abs=1e-4)  # ours are rounded
     assert set(plain.model.config.label2id) == set(TOPICS)

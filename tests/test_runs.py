@@ -36,7 +36,7 @@ def test_a_run_holds_its_config_and_provenance():
 def test_two_runs_cannot_begin_in_one_folder():
     run = make_run(Path("models/a/1"))
     with refused("models/a/1: already holds a run", "another folder"):
-        run.begin(run.config())
+        run.begin(run.config(), "0" * 64)
 
 
 def test_a_run_is_held_by_one_writer():
@@ -59,7 +59,7 @@ def test_missing_run_names_the_nearest():
 
 def test_unfinished_run_is_refused():
     make_run(Path("models/a/1"))
-    with refused("run=models/a/1: the run has not finished (status 'running')", "train again"):
+    with refused("run=models/a/1: the run has not finished (status 'running')", "train.py resume="):
         open_run("models/a/1")
 
 
@@ -158,7 +158,16 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_else(home):
     ("changes", "words"),
     [
         ({}, "named entities"),
-        ({"task__kind": "multi-label", "task__field": "topics", "model__kind": "encoder", "model__path": "x"}, "topics (multi-label)"),
+        (
+            {
+                "task__kind": "multi-label",
+                "task__field": "topics",
+                "task__thresholds": "fixed",
+                "model__kind": "encoder",
+                "model__path": "x",
+            },
+            "topics (multi-label)",
+        ),
     ],
 )
 def test_describe_task(changes, words):

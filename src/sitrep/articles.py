@@ -13,6 +13,8 @@ from typing import Any
 
 from sitrep.errors import InputError
 
+SCORE_DECIMALS = 4  # places of the scores in files
+
 
 @dataclass(frozen=True, slots=True, order=True)
 class Span:

@@ -14,26 +14,18 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from filelock import FileLock, Timeout
 
-from sitrep.articles import Article
+from sitrep.articles import SCORE_DECIMALS, Article
 from sitrep.errors import InputError
 from sitrep.formats import jsonl
 from sitrep.formats.files import Reject, RowError, refuse
+from sitrep.readers import Reader
 from sitrep.runs import read_json, write_json
 
 CHUNK = 64  # articles read by all models before the next are touched
-DECIMALS = 4
-
-
-class Reader(Protocol):
-    """A trained model that reads articles in order."""
-
-    def read(self, articles: Iterable[Article]) -> Iterator[Article]:
-        """Yield each article with what the model finds."""
-        ...
 
 
 @dataclass
@@ -63,9 +55,9 @@ def apply_readers(readers: Sequence[tuple[str | None, Reader]], articles: Iterab
 
 def _merge(article: Article, pred: Article, class_field: str | None) -> Article:
     if class_field is None:
-        spans = (replace(span, score=span.score if span.score is None else round(span.score, DECIMALS)) for span in pred.spans)
+        spans = (replace(span, score=span.score if span.score is None else round(span.score, SCORE_DECIMALS)) for span in pred.spans)
         return replace(article, spans=tuple(spans))
-    scores = {label: round(score, DECIMALS) for label, score in pred.scores.get(class_field, {}).items()}
+    scores = {label: round(score, SCORE_DECIMALS) for label, score in pred.scores.get(class_field, {}).items()}
     return article.with_classes(class_field, pred.labels[class_field], scores)
 
 

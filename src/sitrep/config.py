@@ -1,4 +1,4 @@
-"""Frozen dataclasses that mirror `configs/`, and `load()`, the only call into OmegaConf.
+"""Frozen dataclasses that mirror `configs/`; `load()` fills them.
 
 YAML holds the values; here stand the types and the rules between fields. Nothing that changes a result has a default here.
 """
@@ -6,20 +6,17 @@ YAML holds the values; here stand the types and the rules between fields. Nothin
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass, is_dataclass, make_dataclass
-from functools import cache
-from typing import Any, TypeVar, get_type_hints
-
-from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import ConfigKeyError, MissingMandatoryValue, OmegaConfBaseException
+from dataclasses import dataclass
 
 from sitrep.errors import InputError, did_you_mean
+from sitrep.loading import load  # noqa: F401  (imported from here, together with the schema that it is to fill)
 
 NER = "ner"
 KINDS = (NER, "multi-label", "multi-class", "binary")
 SPLITS = ("train", "dev", "test")
 PRECISIONS = ("auto", "fp32", "bf16")
+THRESHOLDS = ("dev", "fixed")
+FIXED_THRESHOLD = 0.5
 
 
 @dataclass(frozen=True)
@@ -39,13 +36,17 @@ class WindowsConfig:
 
 @dataclass(frozen=True)
 class TaskConfig:
-    """What is learnt: the mentions (`kind: ner`), or a class field of the article."""
+    """What is learnt: the mentions (`kind: ner`), or a class field of the article.
+
+    thresholds: of fields that hold any number of labels, the score from which a label is given: `dev` (fitted on dev) or `fixed` (0.5)
+    """
 
     name: str
     kind: str
     field: str | None
     labels: list[str]
     windows: WindowsConfig
+    thresholds: str | None
 
     def __post_init__(self) -> None:
         _require(self.kind in KINDS, f"task.kind={self.kind!r} is no kind{did_you_mean(self.kind, KINDS)}")
@@ -56,6 +57,11 @@ class TaskConfig:
         _require(
             self.kind != "binary" or len(self.labels) == 1, f"{key}: a binary field declares its one positive label, found {self.labels}"
         )
+        if self.kind in ("multi-label", "binary"):
+            known = did_you_mean(str(self.thresholds), THRESHOLDS)
+            _require(self.thresholds in THRESHOLDS, f"task.thresholds={self.thresholds} is unknown{known}")
+        else:
+            _require(self.thresholds is None, f"task.thresholds={self.thresholds}: a {self.kind} task has no thresholds; set it to null")
 
 
 @dataclass(frozen=True)
@@ -94,8 +100,23 @@ class DataConfig:
 
 
 @dataclass(frozen=True)
+class TfidfConfig:
+    """The word counts of the tfidf baseline, and its logistic regression."""
+
+    max_ngram: int
+    min_articles: int
+    sublinear: bool
+    balanced: bool
+    inverse_penalty: float
+
+    def __post_init__(self) -> None:
+        for name in ("max_ngram", "min_articles", "inverse_penalty"):
+            _require(getattr(self, name) > 0, f"model.tfidf.{name}={getattr(self, name)} must be positive")
+
+
+@dataclass(frozen=True)
 class ModelConfig:
-    """What reads: an encoder (from a pip package, a folder or a hub) with a head, or the lookup baseline."""
+    """What reads: an encoder (from a pip package, a folder or a hub) with a head, or a baseline (lookup, tfidf)."""
 
     name: str
     kind: str
@@ -103,11 +124,16 @@ class ModelConfig:
     package: str | None
     sha256: str | None
     head: str | None
+    tfidf: TfidfConfig | None
 
     def __post_init__(self) -> None:
-        kinds = ("encoder", "lookup")
+        kinds = ("encoder", "lookup", "tfidf")
         _require(self.kind in kinds, f"model.kind={self.kind!r} is unknown{did_you_mean(self.kind, kinds)}")
-        _require(self.kind == "lookup" or bool(self.path) != bool(self.package), "an encoder needs model.path or model.package")
+        _require(self.kind != "encoder" or bool(self.path) != bool(self.package), "an encoder needs model.path or model.package")
+        _require(
+            (self.kind == "tfidf") == bool(self.tfidf),
+            f"model.kind={self.kind}: model.tfidf is for kind tfidf, and for no other",
+        )
 
 
 @dataclass(frozen=True)
@@ -149,7 +175,11 @@ class TrainConfig:
     device: str
 
     def __post_init__(self) -> None:
-        _require(self.model.kind != "lookup" or self.task.kind == NER, "model=lookup is a baseline for task=ner only")
+        is_ner = self.task.kind == NER
+        _require(self.model.kind != "lookup" or is_ner, f"model=lookup is the baseline for mentions; for {self.task.name} use model=tfidf")
+        _require(
+            self.model.kind != "tfidf" or not is_ner, f"model=tfidf is the baseline for class fields; for {self.task.name} use model=lookup"
+        )
 
 
 @dataclass(frozen=True)
@@ -210,79 +240,6 @@ class AnnotateConfig:
 
     action: ActionConfig
     data: DataConfig
-
-
-Config = TypeVar("Config")
-
-LISTS = ("run", "runs")  # a single value of these is taken as a list of one
-
-
-def load(schema: type[Config], composed: DictConfig | dict) -> Config:
-    """Return `composed` as a frozen `schema`, types checked and interpolations resolved.
-
-    The plain container is merged back onto the structured schema, since Hydra lets `+trainer.epoch=3` through. A plain dict,
-    as a run keeps it, holds values only: `${` in it is no reference.
-
-    Raises:
-        InputError: for an unknown key (with the nearest known), a missing value, a wrong type or a broken rule.
-    """
-    twin = OmegaConf.structured(_unfrozen(schema))  # type: ignore[arg-type]
-    try:
-        references = composed if isinstance(composed, DictConfig) else _escape(composed)
-        plain = OmegaConf.to_container(OmegaConf.create(references), resolve=True, throw_on_missing=True)
-        assert isinstance(plain, dict)
-        plain.pop("hydra", None)
-        for key in LISTS:
-            if key in plain and get_type_hints(schema)[key] is not str and not isinstance(plain[key], list):
-                plain[key] = [plain[key]]
-        return _freeze(schema, OmegaConf.to_container(OmegaConf.merge(twin, _escape(plain)), resolve=True, throw_on_missing=True))
-    except MissingMandatoryValue as error:
-        raise InputError(f"{error.full_key}= is missing; give it on the command line") from error
-    except ConfigKeyError as error:
-        known = [key for key in known_keys(OmegaConf.create(composed)) if key != error.full_key]
-        raise InputError(f"unknown option {error.full_key}{did_you_mean(str(error.full_key), known)}") from error
-    except OmegaConfBaseException as error:
-        reason = str(error.msg or error).splitlines()[0]
-        raise InputError(f"{error.full_key or 'config'}: {reason}") from error
-
-
-@cache
-def _unfrozen(schema: Any) -> type:
-    """Return a twin of a dataclass that OmegaConf can merge into: it takes frozen ones for read-only, nested ones too."""
-    hints = get_type_hints(schema)
-    return make_dataclass(schema.__name__, [(name, _unfrozen(hint) if is_dataclass(hint) else hint) for name, hint in hints.items()])  # type: ignore[arg-type]
-
-
-def _freeze(schema: Any, values: Any) -> Any:
-    hints = get_type_hints(schema)
-    return schema(**{name: _freeze(hints[name], value) if is_dataclass(hints[name]) else value for name, value in values.items()})
-
-
-def _escape(value: Any) -> Any:
-    """Keep a resolved `${` (a path may hold it) from being read as a reference once more."""
-    if isinstance(value, dict):
-        return {key: _escape(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_escape(item) for item in value]
-    return escape_reference(value) if isinstance(value, str) else value
-
-
-def escape_reference(text: str) -> str:
-    """Return `text` so that OmegaConf reads it as it is: `${` escaped, and the backslashes before it doubled."""
-    return re.sub(r"(\\*)\$\{", r"\1\1\\${", text)
-
-
-def known_keys(node: DictConfig, prefix: str = "") -> list[str]:
-    """Return every key of a composed config, dotted, for `did you mean`."""
-    return list(_keys(node, prefix))
-
-
-def _keys(node: DictConfig, prefix: str) -> Iterator[str]:
-    for key in node:
-        yield f"{prefix}{key!s}"
-        value = node._get_node(key)
-        if isinstance(value, DictConfig) and not (value._is_missing() or value._is_none() or value._is_interpolation()):
-            yield from _keys(value, f"{prefix}{key!s}.")
 
 
 def _require(condition: bool, message: str) -> None:

@@ -23,15 +23,14 @@ from sitrep.corpus import Corpus, check_files, count_labels, load_corpus, read_l
 from sitrep.errors import InputError, did_you_mean
 from sitrep.formats import read_articles
 from sitrep.labels import ENTITIES
-from sitrep.lookup import fit_lookup, load_lookup
 from sitrep.processes import is_writer, leave, share
+from sitrep.readers import Reader, count_reasons, fit_reader, load_reader
 from sitrep.runs import Run, describe_task, open_run
 from sitrep.scoring import score
 from sitrep.splits import known_splits, make_splits, read_splits, splits_path, write_splits
 from sitrep.terminal import comparison_table, console, count_table, metrics_table, percent, say, track
 
 if TYPE_CHECKING:
-    from sitrep.batch import Reader
     from sitrep.models import Model
 
 log = logging.getLogger(__name__)
@@ -55,13 +54,12 @@ def _train(config: TrainConfig, run: Run, *, resumed: bool) -> int:
         "%s: %s in %d train, %d dev and %d test articles of %s",
         config.task.name, describe_task(config.task), len(corpus.train), len(corpus.dev), len(corpus.test), config.data.path,
     )  # fmt: skip
-    fit = _fit_lookup if config.model.kind == "lookup" else _fit_encoder
     with run.lock() if is_writer() else nullcontext():
         if resumed and run.info()["data_sha256"] != data_sha256:
             raise InputError(f"resume={run.path}: the articles of {config.data.path} have changed since it began; train anew")
         if not resumed and is_writer():
             run.begin(config, data_sha256)
-        reader, facts = fit(config, corpus, run)
+        reader, facts = fit_reader(config, corpus, run)
         leave()
         if not is_writer():
             return 0
@@ -83,44 +81,6 @@ def _load_corpus_once(config: TrainConfig) -> Corpus:
     return corpus
 
 
-def _fit_lookup(config: TrainConfig, corpus: Corpus, run: Run) -> tuple[Reader, dict[str, Any]]:
-    reader = fit_lookup(corpus.train)
-    reader.save(run.checkpoint_path)
-    return reader, {"device": "cpu", "n_parameters": len(reader.surfaces)}
-
-
-def _fit_encoder(config: TrainConfig, corpus: Corpus, run: Run) -> tuple[Reader, dict[str, Any]]:
-    from transformers import set_seed
-
-    from sitrep.models import build_model, choose_device
-    from sitrep.prediction import EncoderReader
-    from sitrep.training import encode_training, tokens_per_second, train_model
-
-    device = choose_device(config.device)
-    set_seed(config.seed)  # the fresh head is drawn at random
-    model = build_model(config.model, config.task)
-    data = encode_training(model, corpus.train)
-    if data.ledger:
-        log.warning("%d training mentions do not fit the head's tags and are not learnt: %s", len(data.ledger), _reasons(data.ledger))
-    rate = tokens_per_second(model, data, config.trainer, device)
-    minutes = config.trainer.epochs * data.n_tokens * 1.1 / rate / 60  # a tenth more for reading dev after each epoch
-    log.info(
-        "%d windows, %d tokens an epoch; %d epochs at %.0f tokens/s take about %.0f min on %s",
-        data.n_windows, data.n_tokens, config.trainer.epochs, rate, max(1, minutes), device,
-    )  # fmt: skip
-    state = run.last_state() if is_writer() else None
-    if state:
-        log.info("going on from %s", state)
-    state = share(state)
-    if is_writer():
-        run.cut_history(int(state.name.rpartition("-")[2]) if state else 0)
-    train_model(model, config.trainer, data, corpus.dev, run, seed=config.seed, device=device, state=state)
-    if is_writer():
-        model.save(run.checkpoint_path)
-    facts = {"device": str(device), "n_parameters": model.n_parameters, "train_ledger": [asdict(lost) for lost in data.ledger]}
-    return EncoderReader(model, device), facts
-
-
 def evaluate(config: EvaluateConfig) -> int:
     """Score a run on a split of its own corpus, or on any labelled articles."""
     run = open_run(config.run)
@@ -136,7 +96,7 @@ def evaluate(config: EvaluateConfig) -> int:
         if fingerprint(corpus.articles) != run.info()["data_sha256"]:
             log.warning("%s has changed since the run was trained; its articles of today are scored", trained.data.path)
         gold = corpus.split(name)
-    reader = _load_reader(run, config.device)
+    reader = load_reader(run, config.device)
     with run.lock():
         metrics = _evaluate(run, trained.task, reader, gold, name)
     console().print(metrics_table(metrics, f"{trained.task.name} on {name} ({metrics['n_articles']} articles), strict"))
@@ -174,21 +134,10 @@ def _coverage(reader: Reader, gold: Sequence[Article], task: TaskConfig) -> dict
     n_mentions = sum(len(article.spans) for article in gold)
     ceiling = 1 - len(lost) / n_mentions if n_mentions else None
     if lost:
-        log.warning("%d gold mentions cannot be found by this head (%s): recall is at most %s", len(lost), _reasons(lost), percent(ceiling))
+        log.warning(
+            "%d gold mentions cannot be found by this head (%s): recall is at most %s", len(lost), count_reasons(lost), percent(ceiling)
+        )
     return {"recall_ceiling": ceiling, "ledger": [asdict(entry) for entry in lost]}
-
-
-def _reasons(lost: Sequence[Any]) -> str:
-    return ", ".join(f"{n} {reason}" for reason, n in Counter(entry.reason for entry in lost).most_common())
-
-
-def _load_reader(run: Run, device: str) -> Reader:
-    if run.config().model.kind == "lookup":
-        return load_lookup(run.checkpoint_path)
-    from sitrep.models import choose_device, load_model
-    from sitrep.prediction import EncoderReader
-
-    return EncoderReader(load_model(run.checkpoint_path), choose_device(device))
 
 
 def predict(config: PredictConfig) -> int:
@@ -206,7 +155,7 @@ def predict(config: PredictConfig) -> int:
         raise InputError(f"output={output}: the ending must be .jsonl")
     read_input = partial(_read_input, config.input, config.format)
     made_by = {"runs": [str(run.path) for run in runs], "started": [run.info()["started"] for run in runs], "input": config.input}
-    readers = [(task.field, _load_reader(run, config.device)) for run, task in zip(runs, tasks, strict=True)]
+    readers = [(task.field, load_reader(run, config.device)) for run, task in zip(runs, tasks, strict=True)]
     summary = predict_to_file(
         read_input,
         lambda articles: track(apply_readers(readers, articles), "reading"),

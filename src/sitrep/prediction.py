@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 
 import numpy as np
@@ -18,12 +18,16 @@ BATCH_TOKENS = 4096  # padded tokens read at once
 
 
 class EncoderReader:
-    """Reads articles with a trained encoder; whole articles, whatever their length."""
+    """Reads articles with a trained encoder; whole articles, whatever their length.
 
-    def __init__(self, model: Model, device: torch.device) -> None:
+    thresholds: label -> score from which a label of a class field is given; 0.5 where a label has none
+    """
+
+    def __init__(self, model: Model, device: torch.device, thresholds: Mapping[str, float] | None = None) -> None:
         self.model = model
         self.network = model.network.to(device)
         self.windower = model.network.windower
+        self.thresholds = thresholds or {}
         self.device = device
 
     def read(self, articles: Iterable[Article]) -> Iterator[Article]:
@@ -51,3 +55,12 @@ class EncoderReader:
                     kept[index] = found
         self.network.train(was_training)
         return kept
+
+    @property
+    def thresholds(self) -> Mapping[str, float]:
+        """Label -> score from which a label of a class field is given; 0.5 where a label has none."""
+        return self.network.thresholds
+
+    @thresholds.setter
+    def thresholds(self, thresholds: Mapping[str, float]) -> None:
+        self.network.thresholds = thresholds

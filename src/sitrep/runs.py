@@ -27,7 +27,7 @@ from sitrep.formats import jsonl, read_articles
 
 SCHEMA_VERSION = 1
 MODELS = Path("models")
-LIBRARIES = ("sitrep", "torch", "transformers", "datasets", "tokenizers", "scikit-learn", "numpy")
+LIBRARIES = ("sitrep", "torch", "transformers", "datasets", "tokenizers", "scikit-learn", "skops", "numpy")
 
 
 @dataclass(frozen=True)

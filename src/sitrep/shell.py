@@ -27,7 +27,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from sitrep import config as schemas
-from sitrep import jobs
+from sitrep import jobs, loading
 from sitrep.errors import InputError, did_you_mean
 from sitrep.processes import is_writer, share
 from sitrep.runs import Run, open_unfinished
@@ -45,10 +45,6 @@ SCHEMAS: dict[str, type] = {
 }
 JOBS: dict[str, Callable[..., int]] = {name: getattr(jobs, name) for name in SCHEMAS}
 PATH_KEYS = {"run", "runs", "input", "output", "articles", "text_dir", "data.path", "data.text_dir", "data.splits_path", "model.path"}
-GO_ON = {
-    "train": "go on with: python train.py resume={folder}",
-    "predict": "the same command goes on where it stopped",
-}
 
 
 def main(name: str) -> int:
@@ -78,12 +74,12 @@ def _run_job(name: str, composed: DictConfig) -> int:
     folder = folder.relative_to(Path.cwd()) if folder.is_relative_to(Path.cwd()) else folder
 
     def job() -> int:
-        job_config: Any = schemas.load(SCHEMAS[name], composed)
+        job_config: Any = loading.load(SCHEMAS[name], composed)
         return JOBS[name](job_config, folder) if name == "train" else JOBS[name](job_config)
 
     code = _guarded(name, job, folder)
-    if name == "train" and not (folder / "run.json").exists():
-        shutil.rmtree(folder, ignore_errors=True)  # nothing was learnt yet: leave no empty run
+    if name == "train" and is_writer() and not _has_learnt(folder):
+        shutil.rmtree(folder, ignore_errors=True)  # leave no empty run
         if folder.parent.exists() and not any(folder.parent.iterdir()):
             folder.parent.rmdir()
     return code
@@ -96,8 +92,19 @@ def _guarded(name: str, job: Callable[[], int], folder: Path) -> int:
     except InputError as error:
         return _fail(error)
     except KeyboardInterrupt:
-        print(f"\ninterrupted: {GO_ON.get(name, 'nothing was changed').format(folder=folder)}", file=sys.stderr)
+        print(f"\ninterrupted: {_go_on(name, folder)}", file=sys.stderr)
         return 130
+
+
+def _go_on(name: str, folder: Path) -> str:
+    if name == "train":
+        return f"go on with: python train.py resume={folder}" if _has_learnt(folder) else "nothing was learnt yet"
+    return "the same command goes on where it stopped" if name == "predict" else "nothing was changed"
+
+
+def _has_learnt(folder: Path) -> bool:
+    """Say whether a run folder holds a state to go on from, or a model."""
+    return any(folder.glob("checkpoint*"))
 
 
 def _resume(arguments: Sequence[str]) -> int:
@@ -123,7 +130,7 @@ def _changed_keys(run: Run, arguments: Sequence[str]) -> list[str]:
         return []
     began_with = yaml.safe_load((run.path / ".hydra" / "overrides.yaml").read_text(encoding="utf-8"))
     composed = check_arguments("train", [*began_with, *arguments])
-    new = asdict(schemas.load(schemas.TrainConfig, OmegaConf.masked_copy(composed, [key for key in composed if key != "hydra"])))
+    new = asdict(loading.load(schemas.TrainConfig, OmegaConf.masked_copy(composed, [str(key) for key in composed if key != "hydra"])))
     old, new = _flat(run.info()["config"]), _flat(json.loads(json.dumps(new)))
     return [f"{key}={new.get(key)} (was {old.get(key)})" for key in sorted(old.keys() | new.keys()) if old.get(key) != new.get(key)]
 
@@ -148,7 +155,7 @@ def quote_path(argument: str) -> str:
     key, equals, value = argument.partition("=")
     if not equals or key.lstrip("+") not in PATH_KEYS or value in ("", "null", "???"):
         return argument
-    if key in schemas.LISTS and value.startswith("[") and value.endswith("]") and not Path(value).exists():
+    if key in loading.LISTS and value.startswith("[") and value.endswith("]") and not Path(value).exists():
         items = [item.strip() for item in value[1:-1].split(",") if item.strip()]
         if any(item[:1] in ("'", '"') for item in items):
             return argument  # quoted by the user
@@ -157,7 +164,7 @@ def quote_path(argument: str) -> str:
 
 
 def _quote(value: str) -> str:
-    value = schemas.escape_reference(value)
+    value = loading.escape_reference(value)
     value = re.sub(r"(\\*)('|\Z)", lambda match: match[1] * 2 + (r"\'" if match[2] else ""), value)
     return f"'{value}'"
 
@@ -183,7 +190,7 @@ def check_arguments(name: str, arguments: Sequence[str]) -> DictConfig:
             _check_option(override, folders)
         search = [f"hydra.searchpath=[{','.join(_quote(f'file://{folder}') for folder in own)}]"] if own else []
         options = [override.input_line or "" for override in overrides if _is_group(override, folders)]
-        known = schemas.known_keys(_compose(name, search + options))
+        known = loading.known_keys(_compose(name, search + options))
         for override in overrides:
             if not _is_group(override, folders):
                 _check_key(override, known)

@@ -102,7 +102,6 @@ def _arguments(config: TrainerConfig, run: Run, seed: int, device: torch.device)
         logging_nan_inf_filter=False,  # such a loss ends the training, see compute_loss
         seed=seed,
         use_cpu=device.type == "cpu",
-        bf16=use_bf16(config.precision, device),
         dataloader_pin_memory=device.type == "cuda",
         accelerator_config={"even_batches": False},  # BudgetBatches sees to it
         remove_unused_columns=False,
@@ -143,6 +142,7 @@ class ArticleTrainer(Trainer):
             model=model.network, args=args, data_collator=model.network.collate, train_dataset=train.rows, eval_dataset=list(dev)
         )
         self.article_model, self.config, self.shapes, self.dev, self.run = model, config, train.shapes, dev, run
+        self.bf16 = use_bf16(config.precision, self.args.device)
         self.began = time.monotonic()
 
     def get_train_dataloader(self) -> DataLoader:
@@ -169,7 +169,9 @@ class ArticleTrainer(Trainer):
         Raises:
             InputError: if it is not finite: what follows would spoil all weights.
         """
-        loss = model(**inputs)
+        # not Trainer's own bf16, which would stay wrapped around the network when dev is read
+        with torch.autocast(self.args.device.type, torch.bfloat16, enabled=self.bf16):
+            loss = model(**inputs)
         if not torch.isfinite(loss):
             kept = f"the last good state is {self.state.best_model_checkpoint}" if self.state.best_model_checkpoint else "nothing was kept"
             raise InputError(

@@ -6,7 +6,7 @@ A head is a network: the encoder (`body`, a plain transformers model that is sav
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
@@ -32,6 +32,7 @@ class Head(nn.Module, ABC):
         self.body = body
         self.task = task
         self.windower = windower
+        self.thresholds: Mapping[str, float] = {}  # of class labels; 0.5 where a label has none
 
     @classmethod
     @abstractmethod

@@ -14,6 +14,7 @@ from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy
 from transformers import AutoModelForSequenceClassification
 
 from sitrep.articles import Article
+from sitrep.calibration import decide
 from sitrep.config import TaskConfig
 from sitrep.heads.base import Batch, Head, Row, pad_windows
 from sitrep.heads.tags import softmax
@@ -59,14 +60,8 @@ class ClassHead(Head):
         return [self._article(article.article, np.mean(windows, axis=0)) for article, windows in zip(encoded, kept, strict=True)]
 
     def _article(self, article: Article, logits: np.ndarray) -> Article:
-        labels, field = self.task.labels, str(self.task.field)
-        if self.task.kind == "multi-class":
-            probabilities = softmax(logits)
-            chosen = [labels[int(probabilities.argmax())]]
-        else:
-            probabilities = 1 / (1 + np.exp(-logits))
-            chosen = [label for label, p in zip(labels, probabilities, strict=True) if p >= 0.5]
-        return article.bare().with_classes(field, chosen, {label: float(p) for label, p in zip(labels, probabilities, strict=True)})
+        probabilities = softmax(logits) if self.task.kind == "multi-class" else 1 / (1 + np.exp(-logits))
+        return decide(article, self.task, probabilities.tolist(), self.thresholds)
 
 
 def mean_by_owner(logits: Tensor, owner: Tensor, n_owners: int) -> Tensor:

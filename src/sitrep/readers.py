@@ -1,0 +1,157 @@
+"""Readers by kind of model: fitted to a corpus, or loaded from a finished run.
+
+Rooms that import torch or scikit-learn are imported inside the functions: `--help` and bad options must answer at once.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, replace
+from typing import TYPE_CHECKING, Any, Protocol
+
+from sitrep.articles import Article
+from sitrep.calibration import fit_thresholds, load_thresholds
+from sitrep.config import TaskConfig, TrainConfig
+from sitrep.corpus import Corpus
+from sitrep.errors import InputError
+from sitrep.lookup import fit_lookup, load_lookup
+from sitrep.processes import is_writer, share
+from sitrep.runs import Run
+
+if TYPE_CHECKING:
+    import torch
+
+    from sitrep.models import Model
+
+log = logging.getLogger(__name__)
+
+Facts = dict[str, Any]  # what run.json keeps of a training
+
+
+class Reader(Protocol):
+    """A trained model that reads articles in order."""
+
+    def read(self, articles: Iterable[Article]) -> Iterator[Article]:
+        """Yield each article with what the model finds."""
+        ...
+
+
+class ClassReader(Reader, Protocol):
+    """A reader of a class field."""
+
+    thresholds: Mapping[str, float]  # label -> score from which the label is given; 0.5 where a label has none
+
+
+def fit_reader(config: TrainConfig, corpus: Corpus, run: Run) -> tuple[Reader, Facts]:
+    """Return the reader that `config` asks for, fitted to the training split and saved in `run`."""
+    fit = {"lookup": _fit_lookup, "tfidf": _fit_tfidf, "encoder": _fit_encoder}[config.model.kind]
+    reader, facts = fit(config, corpus, run)
+    if config.task.thresholds == "dev" and is_writer():
+        _calibrate(run, config.task, reader, corpus.dev)
+    return reader, facts
+
+
+def load_reader(run: Run, device: str) -> Reader:
+    """Return the reader of a finished run."""
+    config = run.config()
+    if config.model.kind == "lookup":
+        return load_lookup(run.checkpoint_path)
+    thresholds = load_thresholds(run.path, config.task)
+    if config.model.kind == "tfidf":
+        from sitrep.tfidf import load_tfidf
+
+        return load_tfidf(run.checkpoint_path, thresholds)
+    from sitrep.models import choose_device, load_model
+    from sitrep.prediction import EncoderReader
+
+    return EncoderReader(load_model(run.checkpoint_path), choose_device(device), thresholds)
+
+
+def count_reasons(lost: Sequence[Any]) -> str:
+    """Return why mentions could not be represented, and how many for each reason."""
+    return ", ".join(f"{n} {reason}" for reason, n in Counter(entry.reason for entry in lost).most_common())
+
+
+def _fit_lookup(config: TrainConfig, corpus: Corpus, run: Run) -> tuple[Reader, Facts]:
+    reader = fit_lookup(corpus.train)
+    reader.save(run.checkpoint_path)
+    return reader, {"device": "cpu", "n_parameters": len(reader.surfaces)}
+
+
+def _fit_tfidf(config: TrainConfig, corpus: Corpus, run: Run) -> tuple[Reader, Facts]:
+    from sitrep.tfidf import fit_tfidf
+
+    assert config.model.tfidf is not None
+    reader = fit_tfidf(corpus.train, config.task, config.model.tfidf, config.seed)
+    reader.save(run.checkpoint_path)
+    return reader, {"device": "cpu", "n_parameters": reader.n_parameters}
+
+
+def _fit_encoder(config: TrainConfig, corpus: Corpus, run: Run) -> tuple[Reader, Facts]:
+    """Train; where memory does not suffice, start again with batches of half the size."""
+    from torch import OutOfMemoryError
+
+    from sitrep.models import choose_device
+    from sitrep.prediction import EncoderReader
+
+    device = choose_device(config.device)
+    trainer = config.trainer
+    while True:
+        try:
+            model, facts = _train_encoder(replace(config, trainer=trainer), corpus, run, device)
+            break
+        except OutOfMemoryError as error:
+            fewer = trainer.batch_tokens // 2
+            if fewer < config.task.windows.max_tokens:
+                raise InputError(
+                    f"{run.path}: out of memory with batches of {trainer.batch_tokens} tokens; lower task.windows.max_tokens, "
+                    "choose a smaller encoder, or device=cpu"
+                ) from error
+            log.warning("out of memory with batches of %d tokens: starting again with %d", trainer.batch_tokens, fewer)
+            trainer = replace(trainer, batch_tokens=fewer)
+            run.drop_states()
+    if is_writer():
+        model.save(run.checkpoint_path)
+    return EncoderReader(model, device), {**facts, "batch_tokens": trainer.batch_tokens}
+
+
+def _train_encoder(config: TrainConfig, corpus: Corpus, run: Run, device: torch.device) -> tuple[Model, Facts]:
+    """Return the trained model; goes on from the run's last state, if there is one."""
+    from transformers import set_seed
+
+    from sitrep.models import build_model
+    from sitrep.training import encode_training, tokens_per_second, train_model
+
+    set_seed(config.seed)  # the fresh head is drawn at random
+    model = build_model(config.model, config.task)
+    data = encode_training(model, corpus.train)
+    if data.ledger:
+        log.warning("%d training mentions do not fit the head and are not learnt: %s", len(data.ledger), count_reasons(data.ledger))
+    rate = tokens_per_second(model, data, config.trainer, device)
+    minutes = config.trainer.epochs * data.n_tokens * 1.1 / rate / 60  # a tenth more for reading dev after each epoch
+    log.info(
+        "%d windows, %d tokens an epoch; %d epochs at %.0f tokens/s take about %.0f min on %s",
+        data.n_windows, data.n_tokens, config.trainer.epochs, rate, max(1, minutes), device,
+    )  # fmt: skip
+    state = share(run.last_state() if is_writer() else None)
+    if state:
+        log.info("going on from %s", state)
+    if is_writer():
+        run.cut_history(int(state.name.rpartition("-")[2]) if state else 0)
+    train_model(model, config.trainer, data, corpus.dev, run, seed=config.seed, device=device, state=state)
+    facts = {"device": str(device), "n_parameters": model.n_parameters, "train_ledger": [asdict(lost) for lost in data.ledger]}
+    return model, facts
+
+
+def _calibrate(run: Run, task: TaskConfig, reader: Any, dev: Sequence[Article]) -> None:
+    """Fit the reader's thresholds on dev, and save them."""
+    calibration = fit_thresholds(dev, list(reader.read(dev)), str(task.field), task.labels)
+    calibration.save(run.path)
+    reader.thresholds = calibration.thresholds
+    shared = calibration.global_labels
+    shown = [f"{label} {threshold:.2f}" for label, threshold in calibration.thresholds.items() if label not in shared]
+    if shared:
+        shown.append(f"{calibration.thresholds[shared[0]]:.2f} for the {len(shared)} labels with few positives there")
+    log.info("thresholds fitted on dev: %s", ", ".join(shown))
