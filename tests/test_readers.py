@@ -40,7 +40,7 @@ def test_out_of_memory_starts_again_with_smaller_batches(train, tmp_path, monkey
 
 def test_memory_for_no_window_at_all(train, tmp_path, monkeypatch):
     limit_memory(monkeypatch, 10)
-    with refused("out of memory with batches of 96 tokens", "choose a smaller encoder"):
+    with refused("out of memory with batches of 48 tokens", "choose a smaller encoder"):
         train(tmp_path / "run", "trainer.epochs=2")
 
 
