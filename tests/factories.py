@@ -48,7 +48,16 @@ def train_options(**changes: Any) -> dict[str, Any]:
     options: dict[str, Any] = {"data": yaml.safe_load((ROOT / "configs/data/articles.yaml").read_text()), "seed": 1, "device": "cpu"}
     windows = {"max_tokens": 32, "overlap": 8}
     options["task"] = {"name": "ner", "kind": "ner", "field": None, "labels": list(LABELS), "windows": windows, "thresholds": None}
-    options["model"] = {"name": "lookup", "kind": "lookup", "path": None, "package": None, "sha256": None, "head": None, "tfidf": None}
+    options["model"] = {
+        "name": "lookup",
+        "kind": "lookup",
+        "path": None,
+        "package": None,
+        "sha256": None,
+        "head": None,
+        "init_from": None,
+        "tfidf": None,
+    }
     options["trainer"] = yaml.safe_load((ROOT / "configs/trainer/ner.yaml").read_text())
     for rate in ("learning_rate", "head_learning_rate"):
         options["trainer"][rate] = float(options["trainer"][rate])

@@ -95,6 +95,28 @@ def test_saved_and_loaded_a_model_is_the_same(config, tmp_path):
         assert name == other_name and torch.equal(one, other)
 
 
+@pytest.mark.parametrize("arguments", [("task=topics",), ("task=ner",), ("model.head=span",)])
+def test_a_model_starts_from_the_encoder_of_another_run(config, corpus, encoder, ner_run, arguments):
+    started = compose(
+        "train", *own_data(corpus), "model=hub", f"model.path={encoder}", *SMALL, f"model.init_from={ner_run.path}", *arguments
+    )
+    model, fresh = build_model(started.model, started.task), build_model(config.model, config.task)
+    trained = load_model(ner_run.checkpoint_path).network.body.base_model.state_dict()
+    inherited = model.network.body.base_model.state_dict()
+    layers = [name for name in trained if "pooler" not in name]
+    assert len(layers) > 20 and all(torch.equal(inherited[name], trained[name]) for name in layers)
+    assert not all(torch.equal(trained[name], fresh.network.body.base_model.state_dict()[name]) for name in layers)
+    if arguments == ("task=ner",):
+        theirs = load_model(ner_run.checkpoint_path).network.body.classifier.weight
+        assert not torch.equal(model.network.body.classifier.weight, theirs)
+        assert not model.network.transitions.any()
+
+
+def test_an_encoder_can_only_come_from_a_finished_run(config):
+    with pytest.raises(InputError, match="run=nowhere: no run there"):
+        build_model(replace(config.model, init_from="nowhere"), config.task)
+
+
 def test_plain_transformers_finds_the_same_mentions(train, corpus, tmp_path):
     ner_run = train(tmp_path / "run", *NER, "model.head=softmax")
     plain = transformers.pipeline("token-classification", model=str(ner_run.checkpoint_path), aggregation_strategy="first", device="cpu")

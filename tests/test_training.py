@@ -112,12 +112,11 @@ def test_each_layer_and_the_head_have_their_own_rates_and_only_matrices_decay(mo
     assert heads == {"body.classifier.weight", "body.classifier.bias", *(["transitions"] if config.task.kind == "ner" else [])}
 
 
-def test_a_loss_that_is_not_finite_ends_the_training_and_leaves_the_last_good_state(train, tmp_path):
+def test_a_loss_that_is_not_finite_ends_the_training(train, tmp_path):
     broken = ("trainer.learning_rate=1e30", "trainer.head_learning_rate=1e30", "trainer.max_grad_norm=1e30", "trainer.warmup=0")
     with pytest.raises(InputError, match=r"the loss became (nan|inf) after \d+ updates; .* Lower trainer.learning_rate \(now 1e\+30\)"):
         train(tmp_path / "run", *QUICK, *broken)
-    assert json.loads((tmp_path / "run" / "run.json").read_text())["status"] == "running"
-    assert not (tmp_path / "run" / "checkpoint").exists()
+    assert not list((tmp_path / "run").glob("*.json*")) and not (tmp_path / "run" / "checkpoint").exists()
 
 
 def test_precision_is_as_told_or_what_the_hardware_multiplies():

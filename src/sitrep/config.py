@@ -124,11 +124,13 @@ class ModelConfig:
     package: str | None
     sha256: str | None
     head: str | None
+    init_from: str | None
     tfidf: TfidfConfig | None
 
     def __post_init__(self) -> None:
         kinds = ("encoder", "lookup", "tfidf")
         _require(self.kind in kinds, f"model.kind={self.kind!r} is unknown{did_you_mean(self.kind, kinds)}")
+        _require(self.kind == "encoder" or not self.init_from, f"model.init_from={self.init_from}: a {self.kind} model has no encoder")
         _require(self.kind != "encoder" or bool(self.path) != bool(self.package), "an encoder needs model.path or model.package")
         _require(
             (self.kind == "tfidf") == bool(self.tfidf),

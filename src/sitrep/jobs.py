@@ -59,7 +59,12 @@ def _train(config: TrainConfig, run: Run, *, resumed: bool) -> int:
             raise InputError(f"resume={run.path}: the articles of {config.data.path} have changed since it began; train anew")
         if not resumed and is_writer():
             run.begin(config, data_sha256)
-        reader, facts = fit_reader(config, corpus, run)
+        try:
+            reader, facts = fit_reader(config, corpus, run)
+        except BaseException:
+            if is_writer() and not run.has_learnt():
+                run.forget()
+            raise
         leave()
         if not is_writer():
             return 0

@@ -17,13 +17,14 @@ from pathlib import Path
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
-from transformers import AutoConfig, AutoTokenizer, PreTrainedTokenizerBase
+from transformers import AutoConfig, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 from transformers.utils import logging as transformers_logging
 
 from sitrep.config import NER, ModelConfig, TaskConfig, load
 from sitrep.errors import InputError
 from sitrep.heads import choose_head
 from sitrep.heads.base import Head
+from sitrep.runs import open_run
 from sitrep.windows import Windower
 
 HEAD_FILE = "head.safetensors"
@@ -87,7 +88,10 @@ def build_model(config: ModelConfig, task: TaskConfig) -> Model:
     Raises:
         InputError: if the encoder cannot be found or loaded, or cannot read windows as long as the task asks for.
     """
-    source = _package_folder(config) if config.package else str(config.path)
+    if config.init_from:
+        source = str(open_run(config.init_from).checkpoint_path)
+    else:
+        source = _package_folder(config) if config.package else str(config.path)
     head = choose_head(config.head, task)
     names = head.outputs(task)
     labels = {"num_labels": len(names), "id2label": dict(enumerate(names)), "label2id": {name: i for i, name in enumerate(names)}}
@@ -96,7 +100,9 @@ def build_model(config: ModelConfig, task: TaskConfig) -> Model:
         settings = AutoConfig.from_pretrained(source, **labels)
         if task.kind != NER:
             settings.problem_type = "single_label_classification" if task.kind == "multi-class" else "multi_label_classification"
-        body = head.body_class.from_pretrained(source, config=settings, dtype=torch.float32)
+        body = head.body_class.from_pretrained(source, config=settings, dtype=torch.float32, ignore_mismatched_sizes=True)
+        if config.init_from:
+            _draw_head(body)
     except (OSError, ValueError, SafetensorError) as error:
         raise InputError(f"model.path={source}: cannot be loaded as encoder with tokenizer: {_first_line(error)}") from error
     _check_tokenizer(tokenizer, source)
@@ -118,6 +124,15 @@ def load_model(folder: Path) -> Model:
     if (folder / HEAD_FILE).exists():
         network.load_state_dict({**network.state_dict(), **load_file(folder / HEAD_FILE)})
     return Model(network.eval(), tokenizer, settings["head"])
+
+
+def _draw_head(body: PreTrainedModel) -> None:
+    """Draw the layer that scores labels afresh: the run's own fits its own labels."""
+    children = [module for name, module in body.named_children() if name != body.base_model_prefix and body.base_model is not body]
+    for layer in (layer for module in children for layer in module.modules() if isinstance(layer, torch.nn.Linear)):
+        torch.nn.init.normal_(layer.weight, std=getattr(body.config, "initializer_range", 0.02))
+        if layer.bias is not None:
+            torch.nn.init.zeros_(layer.bias)
 
 
 def _windower(tokenizer: PreTrainedTokenizerBase, task: TaskConfig) -> Windower:

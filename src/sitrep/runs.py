@@ -99,6 +99,14 @@ class Run:
                 shutil.rmtree(folder)
         return whole[max(whole)] if whole else None
 
+    def has_learnt(self) -> bool:
+        """Say whether the run holds a state to go on from, or a model."""
+        return any(self.path.glob("checkpoint*"))
+
+    def forget(self) -> None:
+        """Give the folder up: what began here has come to nothing."""
+        (self.path / "run.json").unlink()
+
     def drop_states(self) -> None:
         """Remove the states of the Trainer, which a finished run needs no more."""
         for folder in self.path.glob("checkpoint-*"):
@@ -112,7 +120,9 @@ class Run:
     def cut_history(self, last_step: int) -> None:
         """Drop the evaluations after `last_step`: a resumed run makes them once more."""
         path = self.path / "history.jsonl"
-        lines = path.read_text(encoding="utf-8").splitlines(keepends=True) if path.exists() else []
+        if not path.exists():
+            return
+        lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
         kept = [line for line in lines if line.endswith("\n") and json.loads(line)["step"] <= last_step]
         with replacing(path) as temporary:
             temporary.write_text("".join(kept), encoding="utf-8")

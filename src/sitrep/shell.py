@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import json
 import logging
+import os
 import re
 import shutil
 import sys
@@ -44,7 +45,10 @@ SCHEMAS: dict[str, type] = {
     "annotate": schemas.AnnotateConfig,
 }
 JOBS: dict[str, Callable[..., int]] = {name: getattr(jobs, name) for name in SCHEMAS}
-PATH_KEYS = {"run", "runs", "input", "output", "articles", "text_dir", "data.path", "data.text_dir", "data.splits_path", "model.path"}
+PATH_KEYS = {
+    "run", "runs", "input", "output", "articles", "text_dir",
+    "data.path", "data.text_dir", "data.splits_path", "model.path", "model.init_from",
+}  # fmt: skip
 
 
 def main(name: str) -> int:
@@ -78,7 +82,7 @@ def _run_job(name: str, composed: DictConfig) -> int:
         return JOBS[name](job_config, folder) if name == "train" else JOBS[name](job_config)
 
     code = _guarded(name, job, folder)
-    if name == "train" and is_writer() and not _has_learnt(folder):
+    if name == "train" and is_writer() and not (folder / "run.json").exists():
         shutil.rmtree(folder, ignore_errors=True)  # leave no empty run
         if folder.parent.exists() and not any(folder.parent.iterdir()):
             folder.parent.rmdir()
@@ -98,13 +102,8 @@ def _guarded(name: str, job: Callable[[], int], folder: Path) -> int:
 
 def _go_on(name: str, folder: Path) -> str:
     if name == "train":
-        return f"go on with: python train.py resume={folder}" if _has_learnt(folder) else "nothing was learnt yet"
+        return f"go on with: python train.py resume={folder}" if Run(folder).has_learnt() else "nothing was learnt yet"
     return "the same command goes on where it stopped" if name == "predict" else "nothing was changed"
-
-
-def _has_learnt(folder: Path) -> bool:
-    """Say whether a run folder holds a state to go on from, or a model."""
-    return any(folder.glob("checkpoint*"))
 
 
 def _resume(arguments: Sequence[str]) -> int:
@@ -155,7 +154,8 @@ def quote_path(argument: str) -> str:
     key, equals, value = argument.partition("=")
     if not equals or key.lstrip("+") not in PATH_KEYS or value in ("", "null", "???"):
         return argument
-    if key in loading.LISTS and value.startswith("[") and value.endswith("]") and not Path(value).exists():
+    is_path = os.path.exists(value)  # noqa: PTH110 (Path raises where a long list is no valid name)
+    if key in loading.LISTS and value.startswith("[") and value.endswith("]") and not is_path:
         items = [item.strip() for item in value[1:-1].split(",") if item.strip()]
         if any(item[:1] in ("'", '"') for item in items):
             return argument  # quoted by the user
