@@ -7,7 +7,7 @@ from functools import cache
 import numpy as np
 import pytest
 import torch
-from factories import make_task
+from factories import make_task, refused
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_windows import articles_of_anything, as_set
@@ -15,9 +15,9 @@ from tiny import project_sentences, train_tokenizer
 from transformers import BertConfig, BertModel, set_seed
 
 from sitrep.articles import Article, Span
-from sitrep.heads import HEADS, chain, choose_head
+from sitrep.heads import CLASS_HEADS, MENTION_HEADS, chain, choose_head
 from sitrep.heads.base import pad_windows
-from sitrep.heads.classes import ClassHead, mean_by_owner
+from sitrep.heads.classes import MeanHead, mean_by_owner
 from sitrep.heads.spans import SIZE, SpanHead, rotate
 from sitrep.heads.tags import CrfHead, SegmentMarginals
 from sitrep.windows import IGNORED, Windower
@@ -29,14 +29,14 @@ LABELS = ("PERSON", "LOCATION")
 def build(name: str, kind: str = "ner"):
     """Return an untrained head of two thin layers that reads windows of 16 tokens."""
     task = make_task(kind, LABELS, None if kind == "ner" else "topics")
-    head = choose_head(name, task)
+    _, head = choose_head(name or None, task)
     tokenizer = train_tokenizer("wordpiece", project_sentences())
     set_seed(0)
     config = BertConfig(
         vocab_size=len(tokenizer), hidden_size=32, num_hidden_layers=2, num_attention_heads=2, intermediate_size=32,
         max_position_embeddings=64, num_labels=len(head.outputs(task)), pad_token_id=tokenizer.pad_token_id,
     )  # fmt: skip
-    body = BertModel(config) if head is SpanHead else head.body_class.from_config(config)
+    body = BertModel(config) if head in (SpanHead, MeanHead) else head.body_class.from_config(config)
     return head(body, task, Windower(tokenizer, 16, 4)).eval()
 
 
@@ -174,7 +174,7 @@ ARTICLES = (
     Article("a", "Gunmen left Gao for Diffa .", (Span(12, 15, "LOCATION"), Span(20, 25, "LOCATION")), {"topics": ("PERSON",)}),
     Article("b", "Amina Sow spoke . " * 4, (Span(0, 9, "PERSON"),), {"topics": ()}),
 )
-EVERY = [*((name, "ner") for name in HEADS), ("", "multi-label")]
+EVERY = [*((name, "ner") for name in MENTION_HEADS), *((name, "multi-label") for name in CLASS_HEADS)]
 
 
 @pytest.mark.parametrize(("name", "kind"), EVERY)
@@ -194,7 +194,7 @@ def test_every_parameter_learns_and_padding_does_not_count(name, kind):
     assert head(**wider).item() == pytest.approx(loss.item(), rel=1e-4)
 
 
-@pytest.mark.parametrize("name", HEADS)
+@pytest.mark.parametrize("name", MENTION_HEADS)
 def test_a_window_without_words_teaches_nothing(name):
     head = build(name)
     (encoded,) = head.windower.encode([Article("a", "")])
@@ -252,6 +252,8 @@ def test_padding_is_masked():
     assert batch["attention_mask"].tolist() == [[1, 1, 1], [1, 0, 0]]
 
 
-def test_class_tasks_have_one_head():
-    assert choose_head("crf", make_task("multi-label", LABELS, "topics")) is ClassHead
-    assert choose_head("crf", make_task()) is CrfHead
+def test_each_task_has_its_own_heads():
+    classes = make_task("multi-label", LABELS, "topics")
+    assert (choose_head(None, make_task()), choose_head(None, classes)) == (("crf", CrfHead), ("mean", MeanHead))
+    with refused("model.head=crf is no head for task task", "first, mean"):
+        choose_head("crf", classes)

@@ -47,7 +47,7 @@ def test_the_default_encoder_is_the_one_that_was_checked():
         ({"package": "yaml", "path": None}, "yaml holds no model.safetensors"),
         ({"path": "no/such/folder"}, "model.path=no/such/folder: cannot be loaded"),
         ({"path": "no-such-model-on-any-hub"}, "model.path=no-such-model-on-any-hub: cannot be loaded"),
-        ({"head": "softmaxx"}, "model.head=softmaxx is unknown"),
+        ({"head": "softmaxx"}, "model.head=softmaxx is no head for task ner; did you mean 'softmax'"),
     ],
 )
 def test_a_model_that_cannot_be_built(config, changes, message):
@@ -129,7 +129,8 @@ def test_plain_transformers_finds_the_same_mentions(train, corpus, tmp_path):
     assert set(plain.model.config.label2id) == {"O", *(f"{part}-{label}" for label in ENTITIES for part in "BI")}
 
 
-def test_plain_transformers_gives_the_same_scores_to_classes(topics_run, corpus):
+def test_plain_transformers_gives_the_same_scores_to_classes(train, corpus, tmp_path):
+    topics_run = train(tmp_path / "run", "task=topics", "model.head=first", "trainer.epochs=2")
     plain = transformers.pipeline(
         "text-classification", model=str(topics_run.checkpoint_path), top_k=None, function_to_apply="sigmoid", device="cpu"
     )

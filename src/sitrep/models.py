@@ -92,7 +92,7 @@ def build_model(config: ModelConfig, task: TaskConfig) -> Model:
         source = str(open_run(config.init_from).checkpoint_path)
     else:
         source = _package_folder(config) if config.package else str(config.path)
-    head = choose_head(config.head, task)
+    name, head = choose_head(config.head, task)
     names = head.outputs(task)
     labels = {"num_labels": len(names), "id2label": dict(enumerate(names)), "label2id": {name: i for i, name in enumerate(names)}}
     try:
@@ -111,7 +111,7 @@ def build_model(config: ModelConfig, task: TaskConfig) -> Model:
         raise InputError(
             f"task.windows.max_tokens={task.windows.max_tokens}: {source} reads at most {longest} tokens; set it to that or less"
         )
-    return Model(head(body, task, _windower(tokenizer, task)), tokenizer, str(config.head) if task.kind == NER else "classes")
+    return Model(head(body, task, _windower(tokenizer, task)), tokenizer, name)
 
 
 def load_model(folder: Path) -> Model:
@@ -119,11 +119,11 @@ def load_model(folder: Path) -> Model:
     settings = json.loads((folder / "sitrep.json").read_text(encoding="utf-8"))
     task = load(TaskConfig, settings["task"])
     tokenizer = AutoTokenizer.from_pretrained(folder, use_fast=True)
-    head = choose_head(settings["head"], task)
+    name, head = choose_head(settings["head"], task)
     network = head(head.body_class.from_pretrained(folder, dtype=torch.float32), task, _windower(tokenizer, task))
     if (folder / HEAD_FILE).exists():
         network.load_state_dict({**network.state_dict(), **load_file(folder / HEAD_FILE)})
-    return Model(network.eval(), tokenizer, settings["head"])
+    return Model(network.eval(), tokenizer, name)
 
 
 def _draw_head(body: PreTrainedModel) -> None:

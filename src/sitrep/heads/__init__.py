@@ -5,21 +5,22 @@ from __future__ import annotations
 from sitrep.config import NER, TaskConfig
 from sitrep.errors import InputError, did_you_mean
 from sitrep.heads.base import Head
-from sitrep.heads.classes import ClassHead
+from sitrep.heads.classes import FirstHead, MeanHead
 from sitrep.heads.spans import SpanHead
 from sitrep.heads.tags import CrfHead, SoftmaxHead
 
-HEADS: dict[str, type[Head]] = {"softmax": SoftmaxHead, "crf": CrfHead, "span": SpanHead}
+MENTION_HEADS: dict[str, type[Head]] = {"crf": CrfHead, "softmax": SoftmaxHead, "span": SpanHead}
+CLASS_HEADS: dict[str, type[Head]] = {"mean": MeanHead, "first": FirstHead}
 
 
-def choose_head(name: str | None, task: TaskConfig) -> type[Head]:
-    """Return the head called `name` for mentions, the one head there is for classes.
+def choose_head(name: str | None, task: TaskConfig) -> tuple[str, type[Head]]:
+    """Return the head called `name` and its name; None stands for the first that fits the task.
 
     Raises:
-        InputError: if there is no head of that name.
+        InputError: if there is no head of that name for the task.
     """
-    if task.kind != NER:
-        return ClassHead
-    if name not in HEADS:
-        raise InputError(f"model.head={name} is unknown{did_you_mean(str(name), HEADS)}")
-    return HEADS[name]
+    heads = MENTION_HEADS if task.kind == NER else CLASS_HEADS
+    name = name or next(iter(heads))
+    if name not in heads:
+        raise InputError(f"model.head={name} is no head for task {task.name}{did_you_mean(name, heads)}")
+    return name, heads[name]

@@ -1,4 +1,4 @@
-"""The head of class fields: an article's windows are read together and their logits pooled.
+"""Heads of class fields: an article's windows are read together and their logits pooled.
 
 So a label need not be visible in every window, and a long article counts whole, in training as in reading.
 """
@@ -9,22 +9,20 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy
-from transformers import AutoModelForSequenceClassification
+from transformers import AutoModel, AutoModelForSequenceClassification, PreTrainedModel
 
 from sitrep.articles import Article
 from sitrep.calibration import decide
 from sitrep.config import TaskConfig
 from sitrep.heads.base import Batch, Head, Row, pad_windows
 from sitrep.heads.tags import softmax
-from sitrep.windows import EncodedArticle, Lost
+from sitrep.windows import EncodedArticle, Lost, Windower
 
 
 class ClassHead(Head):
     """One logit a label and window; the mean over the windows is the article's."""
-
-    body_class = AutoModelForSequenceClassification
 
     @classmethod
     def outputs(cls, task: TaskConfig) -> tuple[str, ...]:
@@ -62,6 +60,31 @@ class ClassHead(Head):
     def _article(self, article: Article, logits: np.ndarray) -> Article:
         probabilities = softmax(logits) if self.task.kind == "multi-class" else 1 / (1 + np.exp(-logits))
         return decide(article, self.task, probabilities.tolist(), self.thresholds)
+
+
+class FirstHead(ClassHead):
+    """Labels from the first token of a window, as plain transformers does it."""
+
+    body_class = AutoModelForSequenceClassification
+
+
+class MeanHead(ClassHead):
+    """Labels from the mean of a window's token vectors.
+
+    Sentence encoders such as the default one are trained to mean something by that mean; their first token is not.
+    """
+
+    body_class = AutoModel
+
+    def __init__(self, body: PreTrainedModel, task: TaskConfig, windower: Windower) -> None:
+        super().__init__(body, task, windower)
+        self.classifier = nn.Linear(body.config.hidden_size, len(task.labels))
+
+    def score(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
+        """Return (n_windows, n_labels) logits."""
+        hidden = self.body(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state
+        weights = attention_mask.unsqueeze(2) / attention_mask.sum(dim=1)[:, None, None]
+        return self.classifier(nn.functional.dropout((hidden * weights).sum(dim=1), 0.1, self.training))
 
 
 def mean_by_owner(logits: Tensor, owner: Tensor, n_owners: int) -> Tensor:
