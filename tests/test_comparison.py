@@ -1,3 +1,5 @@
+import statistics
+
 import pytest
 from factories import LABELS, make_article, make_run, refused
 
@@ -29,12 +31,31 @@ def test_scores_stand_beside_each_other_in_the_order_given(scored_run):
     assert {key: comparison[key] for key in ("name", "task", "labels", "n_articles")} == {
         "name": "test", "task": "ner", "labels": list(LABELS), "n_articles": 1,
     }  # fmt: skip
-    rows = [(row["letter"], row["path"], row["seconds"], row["strict"]["micro"]["recall"]) for row in comparison["runs"]]
-    assert rows == [("A", str(runs[0].path), 2.0, 0.5), ("B", str(runs[1].path), 2.0, 1.0)]
+    rows = [(group["letter"], group["runs"], group["f1"]["micro"]) for group in comparison["groups"]]
+    assert rows == [
+        ("A", [{"path": str(runs[0].path), "seed": 1, "seconds": 2.0}], {"mean": pytest.approx(2 / 3), "sd": None}),
+        ("B", [{"path": str(runs[1].path), "seed": 1, "seconds": 2.0}], {"mean": 1.0, "sd": None}),
+    ]
+    assert comparison["support"] == {"PERSON": 1, "LOCATION": 1, "ARMED_GROUP": 0}
+
+
+def test_runs_that_differ_only_by_seed_stand_together(scored_run):
+    runs = [
+        scored_run("1", BAD, seed=1), scored_run("other", model__name="other", seed=2), scored_run("2", GOOD, seed=2),
+        scored_run("again", GOOD, seed=1), scored_run("3", GOOD, seed=3),
+    ]  # fmt: skip
+    groups = compare_runs(runs, "test")["groups"]
+    assert [[(row["path"].rpartition("/")[2], row["seed"]) for row in group["runs"]] for group in groups] == [
+        [("1", 1), ("2", 2), ("3", 3)], [("other", 2)], [("again", 1)],
+    ]  # fmt: skip
+    f1s = [2 / 3, 1, 1]
+    assert groups[0]["f1"]["micro"] == {"mean": pytest.approx(statistics.fmean(f1s)), "sd": pytest.approx(statistics.stdev(f1s))}
+    assert groups[0]["f1"]["LOCATION"]["mean"] == pytest.approx(2 / 3)
+    assert groups[0]["f1"]["ARMED_GROUP"] == {"mean": None, "sd": None}
 
 
 def test_runs_after_z_are_numbered(scored_run):
-    letters = [row["letter"] for row in compare_runs([scored_run("a")] * 28, "test")["runs"]]
+    letters = [row["letter"] for row in compare_runs([scored_run("a")] * 28, "test")["groups"]]
     assert letters[24:] == ["Y", "Z", "#27", "#28"]
 
 

@@ -12,9 +12,15 @@ def make_metrics(strict=STRICT, **more):
     return {"strict": strict, "n_articles": 30, **more}
 
 
-def make_comparison(*runs, labels=(*LABELS, "DATE")):
-    rows = [{"letter": chr(65 + index), "strict": strict} for index, strict in enumerate(runs)]
-    return {"name": "test", "n_articles": 30, "labels": list(labels), "runs": rows}
+def make_comparison(*runs, labels=(*LABELS, "DATE"), sd=None):
+    """Return a comparison of one group a run, each of two seeds if there is a standard deviation."""
+    groups = []
+    for index, strict in enumerate(runs):
+        f1s = {**{label: strict["per_label"][label]["f1"] for label in labels}, **{name: strict[name]["f1"] for name in ("micro", "macro")}}
+        f1 = {name: {"mean": value, "sd": None if value is None else sd} for name, value in f1s.items()}
+        groups.append({"letter": chr(65 + index), "f1": f1, "runs": [{}] * (2 if sd else 1)})
+    support = {label: runs[0]["per_label"][label]["support"] for label in labels}
+    return {"name": "test", "n_articles": 30, "labels": list(labels), "support": support, "groups": groups}
 
 
 @pytest.fixture
@@ -54,7 +60,14 @@ def test_comparison_of_two_shows_the_difference(printed):
     assert rows[-1] == ["macro", "66.7", "100.0", "+33.3", ""]
 
 
-@pytest.mark.parametrize(("n_runs", "n_columns", "n_rows"), [(3, 5, 7), (8, 10, 7), (9, 5, 10), (60, 5, 61)])
+def test_means_over_seeds_bear_their_deviation(printed):
+    rows = printed(comparison_table(make_comparison(STRICT, BETTER, sd=0.0123)))
+    assert rows[1] == ["PERSON", "66.7 ± 1.2", "100.0 ± 1.2", "+33.3", "5"]
+    assert rows[4] == ["DATE", "n/a", "n/a", "n/a", "0"]
+    assert "micro" in rows[-2] and rows[-2][-1] == "15"
+
+
+@pytest.mark.parametrize(("n_runs", "n_columns", "n_rows"), [(3, 5, 7), (5, 7, 7), (6, 3, 7), (60, 3, 61)])
 def test_comparison_of_many_fits(printed, n_runs, n_columns, n_rows):
     rows = printed(comparison_table(make_comparison(*[STRICT] * n_runs)))
     assert (len(rows), {len(row) for row in rows}) == (n_rows, {n_columns})
@@ -65,7 +78,7 @@ def test_comparison_of_many_fits(printed, n_runs, n_columns, n_rows):
 def test_long_labels_and_titles_fit(printed, label):
     strict = Scores({label: Counts(1234567, 1, 1)}).as_dict()
     printed(metrics_table(make_metrics(strict), "title " * 40))
-    printed(comparison_table(make_comparison(*[strict] * 8, labels=[label])))
+    printed(comparison_table(make_comparison(*[strict] * 5, labels=[label], sd=0.012)))
 
 
 def test_counts_are_grouped_by_thousands(printed):

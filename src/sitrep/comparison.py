@@ -1,8 +1,10 @@
-"""Several runs, scored on the same articles, in one table."""
+"""Several runs, scored on the same articles, in one table; runs that differ only by seed stand together."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+import statistics
+from collections.abc import Iterator, Sequence
 from string import ascii_uppercase
 from typing import Any
 
@@ -11,7 +13,10 @@ from sitrep.runs import Run, describe_task
 
 
 def compare_runs(runs: Sequence[Run], name: str) -> dict[str, Any]:
-    """Return the scores named `name` of each run beside each other.
+    """Return the scores named `name` of groups of runs beside each other.
+
+    A group holds the runs of one config and commit that differ only by seed. Its F1 are means, with the sample standard deviation
+    over seeds (None for one run); a mean is undefined where one of its runs' F1 is.
 
     Raises:
         InputError: if there are fewer than two runs, one was not scored, or they differ in task, labels or gold.
@@ -24,16 +29,57 @@ def compare_runs(runs: Sequence[Run], name: str) -> dict[str, Any]:
         _check_same(runs[0], run, "task", describe_task(tasks[0]), describe_task(task))
         _check_same(runs[0], run, "labels", ", ".join(tasks[0].labels), ", ".join(task.labels))
         _check_same(runs[0], run, f"data of {name!r}", metrics[0]["data_sha256"], scores["data_sha256"])
+    groups = [_summarise(members) for members in _group(list(zip(runs, metrics, strict=True)))]
     return {
         "name": name,
         "task": tasks[0].name,
         "labels": list(tasks[0].labels),
         "n_articles": metrics[0]["n_articles"],
-        "runs": [
-            {"letter": _letter(index), "path": str(run.path), "seconds": run.info().get("seconds"), "strict": scores["strict"]}
-            for index, (run, scores) in enumerate(zip(runs, metrics, strict=True))
-        ],
+        "support": {label: counts["support"] for label, counts in metrics[0]["strict"]["per_label"].items()},
+        "groups": [{"letter": _letter(index), **group} for index, group in enumerate(groups)],
     }
+
+
+Member = tuple[Run, dict[str, Any]]  # a run and its scores
+
+
+def _group(members: Sequence[Member]) -> list[list[Member]]:
+    """Return the members in groups, in the order given; a second run of the same config and seed opens a group of its own."""
+    groups: list[tuple[str, set[int], list[Member]]] = []
+    for run, scores in members:
+        info = run.info()
+        seed = info["config"]["seed"]
+        key = json.dumps([info["commit"], {**info["config"], "seed": None}], sort_keys=True)
+        for known, seeds, group in groups:
+            if known == key and seed not in seeds:
+                seeds.add(seed)
+                group.append((run, scores))
+                break
+        else:
+            groups.append((key, {seed}, [(run, scores)]))
+    return [group for _, _, group in groups]
+
+
+def _summarise(members: Sequence[Member]) -> dict[str, Any]:
+    rows = [dict(_f1s(scores)) for _, scores in members]
+    runs = [{"path": str(run.path), "seed": run.info()["config"]["seed"], "seconds": run.info().get("seconds")} for run, _ in members]
+    return {"runs": runs, "f1": {name: _mean([row[name] for row in rows]) for name in rows[0]}}
+
+
+def _f1s(scores: dict[str, Any]) -> Iterator[tuple[str, float | None]]:
+    for label, counts in scores["strict"]["per_label"].items():
+        yield label, counts["f1"]
+    yield "micro", scores["strict"]["micro"]["f1"]
+    yield "macro", scores["strict"]["macro"]["f1"]
+    if "example_f1" in scores:
+        yield "example F1", scores["example_f1"]
+
+
+def _mean(values: Sequence[float | None]) -> dict[str, float | None]:
+    defined = [value for value in values if value is not None]
+    if len(defined) < len(values):
+        return {"mean": None, "sd": None}
+    return {"mean": statistics.fmean(defined), "sd": statistics.stdev(defined) if len(defined) > 1 else None}
 
 
 def _check_same(first: Run, other: Run, what: str, expected: str, found: str) -> None:

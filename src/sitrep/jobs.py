@@ -192,8 +192,9 @@ def compare(config: CompareConfig) -> int:
     """Put the scores of several runs beside each other."""
     references = [match for reference in config.runs for match in _expand(reference)]
     comparison = compare_runs([open_run(reference) for reference in references], config.name)
-    for run in comparison["runs"]:
-        say(f"{run['letter']}  {run['path']}  ({run['seconds']:.0f} s)")
+    for group in comparison["groups"]:
+        for run in group["runs"]:
+            say(f"{group['letter']}  {run['path']}  (seed {run['seed']}, {run['seconds']:.0f} s)")
     console().print(comparison_table(comparison))
     return 0
 

@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 WIDTH = 100
-MAX_COLUMNS = 8  # runs beside each other that fit into WIDTH
+MAX_COLUMNS = 5  # groups of runs beside each other that fit into WIDTH
 
 Item = TypeVar("Item")
 
@@ -55,22 +55,23 @@ def metrics_table(metrics: dict[str, Any], title: str) -> Group:
 
 
 def comparison_table(comparison: dict[str, Any]) -> Group:
-    """Return F1 per label with a column a run, or, where they would not fit, micro and macro with a row a run."""
-    runs = comparison["runs"]
+    """Return F1 per label with a column a group of runs, or, where they would not fit, micro and macro with a row a group."""
+    groups = comparison["groups"]
     title = f"strict F1 on {comparison['name']!r} ({comparison['n_articles']} articles)"
-    if len(runs) > MAX_COLUMNS:
-        table = _table("run", ["micro P", "micro R", "micro F1", "macro F1"])
-        for run in runs:
-            table.add_row(run["letter"], *_ratios(run["strict"]["micro"]), percent(run["strict"]["macro"]["f1"]))
+    averages = [name for name in groups[0]["f1"] if name not in comparison["labels"]]
+    if any(len(group["runs"]) > 1 for group in groups):
+        title += ", mean ± standard deviation over seeds"
+    if len(groups) > MAX_COLUMNS:
+        table = _table("runs", averages)
+        for group in groups:
+            table.add_row(group["letter"], *(_mean_f1(group["f1"][name]) for name in averages))
         return _titled(title, table)
-    difference = len(runs) == 2
-    table = _table("label", [*(run["letter"] for run in runs), *(["B - A"] if difference else []), "support"])
+    table = _table("label", [*(group["letter"] for group in groups), *(["B - A"] if len(groups) == 2 else []), "support"])
     for label in comparison["labels"]:
-        cells = [run["strict"]["per_label"][label] for run in runs]
-        table.add_row(label, *_f1s(cells, difference), str(cells[0]["support"]))
+        table.add_row(label, *_f1_cells(groups, label), str(comparison["support"][label]))
     table.add_section()
-    table.add_row("micro", *_f1s([run["strict"]["micro"] for run in runs], difference), str(runs[0]["strict"]["micro"]["support"]))
-    table.add_row("macro", *_f1s([run["strict"]["macro"] for run in runs], difference), "")
+    for name in averages:
+        table.add_row(name, *_f1_cells(groups, name), str(sum(comparison["support"].values())) if name == "micro" else "")
     return _titled(title, table)
 
 
@@ -98,9 +99,13 @@ def _ratios(counts: dict[str, Any]) -> list[str]:
     return [percent(counts[ratio]) for ratio in ("precision", "recall", "f1")]
 
 
-def _f1s(cells: Sequence[dict[str, Any]], difference: bool) -> list[str]:
-    values = [cell["f1"] for cell in cells]
-    shown = [percent(value) for value in values]
-    if difference:
-        shown.append("n/a" if None in values else f"{100 * (values[1] - values[0]):+.1f}")
+def _f1_cells(groups: Sequence[dict[str, Any]], name: str) -> list[str]:
+    shown = [_mean_f1(group["f1"][name]) for group in groups]
+    if len(groups) == 2:
+        first, second = (group["f1"][name]["mean"] for group in groups)
+        shown.append("n/a" if None in (first, second) else f"{100 * (second - first):+.1f}")
     return shown
+
+
+def _mean_f1(value: dict[str, float | None]) -> str:
+    return percent(value["mean"]) + (f" ± {100 * value['sd']:.1f}" if value["sd"] is not None else "")
