@@ -40,6 +40,7 @@ CASES = {
     "trainer/ner": ("train", "trainer=ner", "task=ner"),
     "trainer/classification": ("train", "task=region"),
     "experiment/quickstart": ("train", "experiment=quickstart"),
+    "experiment/re3d_conflibert": ("train", "experiment=re3d_conflibert", "data.path=x"),
     "hydra/job_logging/run": ("train",),
     "hydra/job_logging/stderr": ("evaluate", "run=latest"),
 }
