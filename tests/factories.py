@@ -30,7 +30,7 @@ def make_article(article_id: str = "a", marked: str = "Rain fell.", **fields: An
 
 def make_task(kind: str = NER, labels: Sequence[str] = LABELS, field: str | None = None, name: str = "task") -> TaskConfig:
     thresholds = "fixed" if kind in ("multi-label", "binary") else None
-    return TaskConfig(name, kind, field, list(labels), WindowsConfig(max_tokens=32, overlap=8), thresholds)
+    return TaskConfig(name, kind, field, list(labels), WindowsConfig(max_tokens=32, overlap=8), None if kind == NER else "mean", thresholds)
 
 
 def make_data(path: Any = "data", **changes: Any) -> DataConfig:
@@ -47,7 +47,15 @@ def train_options(**changes: Any) -> dict[str, Any]:
     """Return the plain container of a valid `TrainConfig`; `task__kind="ner"` changes the key `task.kind`."""
     options: dict[str, Any] = {"data": yaml.safe_load((ROOT / "configs/data/articles.yaml").read_text()), "seed": 1, "device": "cpu"}
     windows = {"max_tokens": 32, "overlap": 8}
-    options["task"] = {"name": "ner", "kind": "ner", "field": None, "labels": list(LABELS), "windows": windows, "thresholds": None}
+    options["task"] = {
+        "name": "ner",
+        "kind": "ner",
+        "field": None,
+        "labels": list(LABELS),
+        "windows": windows,
+        "pooling": None,
+        "thresholds": None,
+    }
     options["model"] = {
         "name": "lookup",
         "kind": "lookup",

@@ -74,7 +74,8 @@ def test_a_task_of_ones_own_is_one_yaml(corpus, encoder, tmp_path):
     folder.mkdir(parents=True)
     (folder / "attack.yaml").write_text(
         "defaults:\n  - override /trainer@_global_.trainer: classification\n\n"
-        "name: attack\nkind: binary\nfield: attack\nlabels: [attack]\nwindows:\n  max_tokens: 48\n  overlap: 8\nthresholds: dev\n"
+        "name: attack\nkind: binary\nfield: attack\nlabels: [attack]\n"
+        "windows: {max_tokens: 48, overlap: 8}\npooling: max\nthresholds: dev\n"
     )
     arguments = [*own_data(corpus), "model=hub", f"model.path={encoder}", "device=cpu", "trainer.epochs=1", "task=attack"]
     done = run("train", "--config-dir", str(tmp_path / "own"), *arguments, cwd=tmp_path)

@@ -85,6 +85,12 @@ def test_what_differs_cannot_be_compared(scored_run, tmp_path, changes, what, va
 def test_runs_of_different_tasks_cannot_be_compared(scored_run):
     article = make_article("1", labels={"topics": ("bombing",)})
     encoder = {"model__kind": "encoder", "model__path": "x"}
-    topics = {"task__kind": "multi-label", "task__field": "topics", "task__labels": ["bombing"], "task__thresholds": "fixed"}
+    topics = {
+        "task__kind": "multi-label",
+        "task__field": "topics",
+        "task__labels": ["bombing"],
+        "task__thresholds": "fixed",
+        "task__pooling": "mean",
+    }
     with refused("their task differ", "topics (multi-label)", "named entities"):
         compare_runs([scored_run("a"), scored_run("b", [article], [article], **encoder, **topics)], "test")

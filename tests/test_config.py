@@ -7,7 +7,14 @@ EVALUATE = {
     "run": "latest", "split": None, "articles": None, "name": None, "format": None, "text_dir": None, "drop_labels": [], "device": "cpu",
 }  # fmt: skip
 
-TOPICS = {"task__kind": "multi-label", "task__thresholds": "dev", "task__field": "topics", "model__kind": "encoder", "model__path": "x"}
+TOPICS = {
+    "task__kind": "multi-label",
+    "task__thresholds": "dev",
+    "task__pooling": "mean",
+    "task__field": "topics",
+    "model__kind": "encoder",
+    "model__path": "x",
+}
 SETTINGS = {"max_ngram": 1, "min_articles": 1, "sublinear": True, "balanced": True, "inverse_penalty": 1.0}
 TFIDF = {"model__kind": "tfidf", "model__tfidf": SETTINGS}
 
@@ -39,6 +46,8 @@ def test_a_part_that_may_be_missing_is_checked_like_any_other():
         ({"model__tfidf": TFIDF["model__tfidf"]}, ["model.kind=lookup: model.tfidf is for kind tfidf, and for no other"]),
         ({**TFIDF, "model__tfidf": {**SETTINGS, "max_ngram": 0}}, ["model.tfidf.max_ngram=0 must be positive"]),
         ({**TFIDF, "model__tfidf": {**SETTINGS, "inverse_penalty": -1.0}}, ["model.tfidf.inverse_penalty=-1.0 must be positive"]),
+        ({**TOPICS, "task__pooling": "maxx"}, ["task.pooling=maxx does not fit a multi-label task", "did you mean 'max'?"]),
+        ({"task__pooling": "max"}, ["task.pooling=max does not fit a ner task"]),
         ({**TOPICS, "task__thresholds": None}, ["task.thresholds=None is unknown", "dev, fixed"]),
         ({**TOPICS, "task__thresholds": "fxed"}, ["task.thresholds=fxed is unknown", "did you mean 'fixed'?"]),
         ({"task__thresholds": "dev"}, ["task.thresholds=dev: a ner task has no thresholds"]),

@@ -2,6 +2,7 @@
 
 import itertools
 import math
+from dataclasses import replace
 from functools import cache
 
 import numpy as np
@@ -17,7 +18,7 @@ from transformers import BertConfig, BertModel, set_seed
 from sitrep.articles import Article, Span
 from sitrep.heads import CLASS_HEADS, MENTION_HEADS, chain, choose_head
 from sitrep.heads.base import pad_windows
-from sitrep.heads.classes import MeanHead, mean_by_owner
+from sitrep.heads.classes import MeanHead, pool_by_owner
 from sitrep.heads.spans import SIZE, SpanHead, rotate
 from sitrep.heads.tags import CrfHead, SegmentMarginals
 from sitrep.windows import IGNORED, Windower
@@ -237,13 +238,29 @@ def test_the_collator_says_which_article_a_window_belongs_to(kind, labels):
     }
 
 
-def test_mean_by_owner_is_the_mean_of_each_owners_rows():
+@pytest.mark.parametrize(("pooling", "pool"), [("mean", torch.mean), ("max", torch.amax)])
+def test_logits_are_pooled_over_each_owners_rows(pooling, pool):
     owner = torch.tensor([0, 0, 0, 1, 2, 2])
-    logits = torch.randn(6, 4, generator=torch.Generator().manual_seed(0), requires_grad=True)
-    by_loop = torch.stack([logits[owner == number].mean(dim=0) for number in range(3)])
-    assert torch.allclose(mean_by_owner(logits, owner, 3), by_loop)
-    gradients = [torch.autograd.grad((mean**2).sum(), logits)[0] for mean in (mean_by_owner(logits, owner, 3), by_loop)]
+    logits = -3 + torch.randn(6, 4, generator=torch.Generator().manual_seed(0))
+    logits.requires_grad_()
+    by_loop = torch.stack([pool(logits[owner == number], dim=0) for number in range(3)])
+    pooled = pool_by_owner(logits, owner, 3, pooling)
+    assert torch.allclose(pooled, by_loop)
+    gradients = [torch.autograd.grad((value**2).sum(), logits)[0] for value in (pooled, by_loop)]
     assert torch.allclose(*gradients)
+
+
+@pytest.mark.parametrize("pooling", ["mean", "max"])
+def test_an_article_is_pooled_alike_in_training_and_reading(pooling):
+    head = build("mean", "multi-label")
+    head.task = replace(head.task, pooling=pooling)
+    encoded = head.windower.encode([ARTICLES[1]])
+    assert len(encoded[0].windows) > 1
+    rows = head.training_rows(encoded[0])[0]
+    scores = head.score(**{name: tensor for name, tensor in head.collate(rows).items() if name in ("input_ids", "attention_mask")})
+    pooled = pool_by_owner(scores, torch.zeros(len(scores), dtype=torch.long), 1, pooling)[0]
+    (read,) = head.decode(encoded, [head.keep(scores.detach(), [])])
+    assert list(read.scores["topics"].values()) == pytest.approx(torch.sigmoid(pooled).tolist(), abs=1e-4)
 
 
 def test_padding_is_masked():

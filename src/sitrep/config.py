@@ -15,6 +15,7 @@ NER = "ner"
 KINDS = (NER, "multi-label", "multi-class", "binary")
 SPLITS = ("train", "dev", "test")
 PRECISIONS = ("auto", "fp32", "bf16")
+POOLINGS = ("mean", "max")
 THRESHOLDS = ("dev", "fixed")
 FIXED_THRESHOLD = 0.5
 
@@ -38,6 +39,7 @@ class WindowsConfig:
 class TaskConfig:
     """What is learnt: the mentions (`kind: ner`), or a class field of the article.
 
+    pooling: of class fields, how the logits of an article's windows become the article's: `mean` or `max`
     thresholds: of fields that hold any number of labels, the score from which a label is given: `dev` (fitted on dev) or `fixed` (0.5)
     """
 
@@ -46,6 +48,7 @@ class TaskConfig:
     field: str | None
     labels: list[str]
     windows: WindowsConfig
+    pooling: str | None
     thresholds: str | None
 
     def __post_init__(self) -> None:
@@ -57,6 +60,9 @@ class TaskConfig:
         _require(
             self.kind != "binary" or len(self.labels) == 1, f"{key}: a binary field declares its one positive label, found {self.labels}"
         )
+        allowed = (None,) if self.kind == NER else POOLINGS
+        known = did_you_mean(str(self.pooling), map(str, allowed))
+        _require(self.pooling in allowed, f"task.pooling={self.pooling} does not fit a {self.kind} task{known}")
         if self.kind in ("multi-label", "binary"):
             known = did_you_mean(str(self.thresholds), THRESHOLDS)
             _require(self.thresholds in THRESHOLDS, f"task.thresholds={self.thresholds} is unknown{known}")

@@ -22,7 +22,7 @@ from sitrep.windows import EncodedArticle, Lost, Windower
 
 
 class ClassHead(Head):
-    """One logit a label and window; the mean over the windows is the article's."""
+    """One logit a label and window; pooled over the windows as `task.pooling` says they are the article's."""
 
     @classmethod
     def outputs(cls, task: TaskConfig) -> tuple[str, ...]:
@@ -44,7 +44,7 @@ class ClassHead(Head):
     def loss(self, scores: Tensor, **targets: Tensor) -> Tensor:
         """Return the mean cross entropy of the articles."""
         labels = targets["labels"]
-        logits = mean_by_owner(scores, targets["owner"], len(labels))
+        logits = pool_by_owner(scores, targets["owner"], len(labels), str(self.task.pooling))
         if self.task.kind == "multi-class":
             return cross_entropy(logits, labels)
         return binary_cross_entropy_with_logits(logits, labels)
@@ -55,7 +55,8 @@ class ClassHead(Head):
 
     def decode(self, encoded: Sequence[EncodedArticle], kept: Sequence[Sequence[np.ndarray]]) -> list[Article]:
         """Return the articles with their classes."""
-        return [self._article(article.article, np.mean(windows, axis=0)) for article, windows in zip(encoded, kept, strict=True)]
+        pool = np.max if self.task.pooling == "max" else np.mean
+        return [self._article(article.article, pool(windows, axis=0)) for article, windows in zip(encoded, kept, strict=True)]
 
     def _article(self, article: Article, logits: np.ndarray) -> Article:
         probabilities = softmax(logits) if self.task.kind == "multi-class" else 1 / (1 + np.exp(-logits))
@@ -87,7 +88,8 @@ class MeanHead(ClassHead):
         return self.classifier(nn.functional.dropout((hidden * weights).sum(dim=1), 0.1, self.training))
 
 
-def mean_by_owner(logits: Tensor, owner: Tensor, n_owners: int) -> Tensor:
-    """Return (n_owners, n_labels): the mean of the (n_windows, n_labels) logits of each owner."""
-    total = torch.zeros(n_owners, logits.shape[1], dtype=logits.dtype, device=logits.device).index_add(0, owner, logits)
-    return total / torch.bincount(owner, minlength=n_owners).unsqueeze(1)
+def pool_by_owner(logits: Tensor, owner: Tensor, n_owners: int, pooling: str) -> Tensor:
+    """Return (n_owners, n_labels): the `mean` or `max` of the (n_windows, n_labels) logits of each owner."""
+    reduce = {"mean": "mean", "max": "amax"}[pooling]
+    pooled = torch.zeros(n_owners, logits.shape[1], dtype=logits.dtype, device=logits.device)
+    return pooled.scatter_reduce(0, owner.unsqueeze(1).expand_as(logits), logits, reduce, include_self=False)
