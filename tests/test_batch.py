@@ -15,6 +15,7 @@ from sitrep.lookup import LookupReader
 READER = LookupReader({"Gao": ("LOCATION", 0.123456), "Niger": ("LOCATION", 1.0)})
 ARTICLES = [Article(f"a{number}", f"{number} left Gao, 🚁\n", extra={"date": "2020"}) for number in range(5)]
 MADE_BY = {"runs": ["one"]}
+NEW = {"overwrite": False, "strict": False}
 
 
 class TopicReader:
@@ -36,7 +37,7 @@ def predict(output, articles=ARTICLES, made_by=MADE_BY, **options):
             else:
                 yield article
 
-    options = {"overwrite": False, "strict": False, **options}
+    options = {**NEW, **options}
     return predict_to_file(read_input, lambda stream: apply_readers([(None, READER)], stream), output, made_by, **options)
 
 
@@ -66,6 +67,28 @@ def test_articles_are_read_chunk_by_chunk_in_order():
     stream = apply_readers([("topics", reader)], (Article(str(number), "x") for number in itertools.count()))  # without end
     assert [next(stream).id for _ in range(CHUNK + 1)] == [str(number) for number in range(CHUNK + 1)]
     assert reader.n_read == 2 * CHUNK
+
+
+@pytest.mark.parametrize(("now", "found"), [([ARTICLES[3], *ARTICLES], "article 'a3'"), (ARTICLES[:1], "its end")])
+def test_an_input_that_changed_since_an_interruption_is_refused(tmp_path, now, found):
+    def broken():
+        yield from ARTICLES[:2]
+        raise KeyboardInterrupt
+
+    def read_one(article):
+        return next(READER.read([article]))
+
+    with pytest.raises(KeyboardInterrupt):
+        predict_to_file(
+            lambda reject: broken(),
+            lambda stream: (next(READER.read([article])) for article in stream),
+            tmp_path / "out.jsonl",
+            MADE_BY,
+            **NEW,
+        )
+    with pytest.raises(InputError, match=f"the input has changed since .* now comes {found}"):
+        predict(tmp_path / "out.jsonl", now)
+    assert predict(tmp_path / "out.jsonl").n_resumed == 2
 
 
 def test_every_row_is_written_or_rejected(tmp_path):

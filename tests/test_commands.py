@@ -40,6 +40,7 @@ def test_help_lists_the_options_and_runs_nothing(command, tmp_path):
         ("annotate", ["data.path=nowhere"], "nowhere: no such file"),
         ("predict", ["input=x", "output=y.jsonl"], "run= is missing"),
         ("train", ["trainer.epoch=3"], "did you mean 'trainer.epochs'"),
+        ("train", ["seed=-1"], "seed=-1 must lie between 0 and"),
     ],
 )
 def test_bad_input_ends_with_a_message_and_no_traceback(command, arguments, message, tmp_path):
@@ -48,6 +49,16 @@ def test_bad_input_ends_with_a_message_and_no_traceback(command, arguments, mess
     assert done.stderr.startswith("error: ") and message in done.stderr and "Traceback" not in done.stderr
     assert done.stdout == ""
     assert [path.name for path in tmp_path.rglob("*")] in ([], ["models"])
+
+
+def test_a_folder_that_is_not_ours_is_never_removed(tmp_path):
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "thesis.txt").write_text("years of work")
+    bad = ["data=own", "data.path=nowhere", "data.labels.entities=[A]"]
+    for folder in ("mine", "."):
+        done = run("train", *bad, f"hydra.run.dir={folder}", cwd=tmp_path)
+        assert done.returncode == 1 and "Traceback" not in done.stderr
+    assert (tmp_path / "mine" / "thesis.txt").read_text() == "years of work"
 
 
 def test_the_commands_one_after_the_other_in_folders_of_any_name(corpus, tmp_path):

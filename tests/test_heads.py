@@ -152,6 +152,16 @@ def test_a_mention_longer_than_its_window_is_in_the_ledger_of_the_span_head():
     assert [mention[0] for row in rows for mention in row["mentions"]] == [1]
 
 
+def test_a_candidate_that_ends_on_a_special_token_is_no_mention():
+    head = build("span")
+    (encoded,) = head.windower.encode([Article("a", "Gunmen left Gao . " * 9)])
+    (start, end), core = encoded.windows[0], encoded.cores[0]
+    first = len(head.windower.prefix)
+    candidates = [[0, first, first + end - start, 4.0]]  # the last token is [SEP], the next window's token in the article
+    (read,) = head.decode([encoded], [[np.array(candidates), *[np.empty((0, 4))] * (len(encoded.windows) - 1)]])
+    assert core[0] == 0 and not read.spans
+
+
 def test_the_span_head_keeps_the_candidates_above_zero():
     head = build("span")
     scores = torch.full((1, 2, 5, 5), -1.0)

@@ -87,6 +87,16 @@ def test_labelled_articles_of_every_format_get_the_same_scores(ner_run, copy_run
     assert [article.id for article in run.articles("gold", "standoff")] == [article.id for article in articles]
 
 
+@pytest.mark.parametrize("name", ["test.jsonl", "dev.jsonl", "*.jsonl"])
+def test_other_articles_never_replace_the_scores_of_a_split(lookup_run, copy_run, tmp_path, name):
+    run = copy_run(lookup_run)
+    jsonl.write([Article("a", "Gao")], tmp_path / name.replace("*", "x"))
+    with pytest.raises(InputError, match="choose one: name=NAME"):
+        evaluate(run, f"articles={tmp_path / name}")
+    evaluate(run, f"articles={tmp_path / name}", "name=mine")
+    assert run.metrics("mine")["n_articles"] == 1
+
+
 def test_what_the_head_cannot_hold_costs_recall_and_is_named(ner_run, copy_run, tmp_path):
     run = copy_run(ner_run)
     jsonl.write([Article("a", "Gaoland said", (Span(0, 3, "LOCATION"), Span(0, 7, "LOCATION")))], tmp_path / "in.jsonl")
@@ -335,6 +345,12 @@ def test_annotate_extends_a_split_and_counts_labels(corpus_copy, capsys):
     assert "20 articles kept, 1 added" in capsys.readouterr().out
     after = read_splits(corpus_copy / "splits.csv")
     assert before.items() < after.items() and after.keys() - before.keys() == {"new"}
+    hidden = corpus_copy / "art-01.md"
+    text = hidden.read_text()
+    hidden.unlink()
+    assert jobs.annotate(split) == 0
+    assert read_splits(corpus_copy / "splits.csv") == after  # absent today, back tomorrow
+    hidden.write_text(text)
     assert jobs.annotate(counts) == 0
     shown = {line.split("│")[1].strip(): line.split("│")[-2].strip() for line in capsys.readouterr().out.splitlines() if "│" in line}
     articles = list(read_articles(corpus_copy))

@@ -110,12 +110,15 @@ def test_a_state_that_was_cut_off_is_not_gone_on_from(tmp_path):
     for step, state in ((4, '{"global_step": 4}'), (8, '{"global_step": 8}'), (12, '{"global'), (16, None)):
         folder = tmp_path / f"checkpoint-{step}"
         folder.mkdir()
-        (folder / "model.safetensors").write_bytes(b"x")
+        for name in ("model.safetensors", "optimizer.pt", "scheduler.pt"):
+            (folder / name).write_bytes(b"x")
         if state:
             (folder / "trainer_state.json").write_text(state)
     assert run.last_state() == tmp_path / "checkpoint-8"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["checkpoint-4", "checkpoint-8"]
     assert Run(tmp_path / "nothing").last_state() is None
+    (tmp_path / "checkpoint-8" / "model.safetensors").unlink()  # a removal that was cut off
+    assert run.last_state() == tmp_path / "checkpoint-4"
 
 
 def test_the_history_is_cut_where_the_training_goes_on(tmp_path):

@@ -163,6 +163,7 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_else(home):
                 "task__kind": "multi-label",
                 "task__field": "topics",
                 "task__thresholds": "fixed",
+                "task__pooling": "mean",
                 "model__kind": "encoder",
                 "model__path": "x",
             },

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from factories import refused
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -18,16 +19,17 @@ def epochs(batches: BudgetBatches, n: int = 3) -> list[list[list[int]]]:
     return found
 
 
-@given(shapes=SHAPES, budget=st.integers(1, 3000), multiple=st.integers(1, 3), seed=st.integers(0, 9))
-def test_every_row_once_in_the_same_number_of_batches(shapes, budget, multiple, seed):
-    if len(shapes) < multiple:
+@given(shapes=SHAPES, budget=st.integers(1, 3000), n_processes=st.integers(1, 3), seed=st.integers(0, 9))
+def test_every_row_once_in_the_same_number_of_batches(shapes, budget, n_processes, seed):
+    if len(shapes) < n_processes:
+        with refused(f"{n_processes} processes cannot share {len(shapes)} training rows"):
+            BudgetBatches(shapes, budget, seed, n_processes)
         return
-    batches = BudgetBatches(shapes, budget, seed, multiple)
-    assert len(batches) % multiple == 0
-    for epoch in epochs(batches):
-        assert len(epoch) == len(batches) and all(epoch)
-        assert sorted(row for batch in epoch for row in batch) == list(range(len(shapes)))
-    assert epochs(batches) == epochs(BudgetBatches(shapes, budget, seed, multiple))
+    ranks = [BudgetBatches(shapes, budget, seed, n_processes, rank) for rank in range(n_processes)]
+    for shares in zip(*map(epochs, ranks), strict=True):
+        assert {len(share) for share in shares} == {len(ranks[0])} and all(batch for share in shares for batch in share)
+        assert sorted(row for share in shares for batch in share for row in batch) == list(range(len(shapes)))
+    assert epochs(ranks[0]) == epochs(BudgetBatches(shapes, budget, seed, n_processes))
 
 
 @given(shapes=SHAPES, budget=st.integers(1, 3000))

@@ -14,7 +14,7 @@ from sitrep.errors import InputError
 from sitrep.models import build_model
 from sitrep.runs import Run
 from sitrep.scoring import score
-from sitrep.training import encode_training, parameter_groups, tokens_per_second, use_bf16
+from sitrep.training import EpochLoader, encode_training, parameter_groups, tokens_per_second, use_bf16
 
 QUICK = ("trainer.epochs=2",)
 
@@ -95,6 +95,13 @@ def test_training_mentions_that_do_not_fit_are_in_the_ledger(corpus, encoder):
     article = Article("a", "Gao city", (Span(0, 3, ENTITIES[0]), Span(0, 8, ENTITIES[0])))
     (lost,) = encode_training(build_model(config.model, config.task), [article]).ledger
     assert (lost.article_id, lost.text, lost.reason) == ("a", "Gao", "overlapping")
+
+
+def test_each_epoch_has_batches_of_its_own(train, monkeypatch, tmp_path):
+    seen = []
+    monkeypatch.setattr(EpochLoader, "set_epoch", lambda loader, epoch: (seen.append(epoch), loader.batch_sampler.set_epoch(epoch)))
+    train(tmp_path / "run", *QUICK)
+    assert seen == [0, 1]
 
 
 def test_each_layer_and_the_head_have_their_own_rates_and_only_matrices_decay(model, config):

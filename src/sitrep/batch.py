@@ -93,7 +93,8 @@ def predict_to_file(
                 rejects.write(json.dumps(row, ensure_ascii=False) + "\n")
 
             articles = _count_ids(read_input(refuse if strict else reject), summary)
-            for article in apply(islice(articles, summary.n_resumed, None)):
+            _skip_done(articles, partial)
+            for article in apply(articles):
                 lines.write(jsonl.format_row(article) + "\n")
                 summary.found.update(span.label for span in article.spans)
                 summary.found.update(f"{name}={label}" for name, labels in article.labels.items() for label in labels)
@@ -105,6 +106,23 @@ def predict_to_file(
             rejected_partial.unlink()
             rejected.unlink(missing_ok=True)  # of an earlier output that was overwritten
     return summary
+
+
+def _skip_done(articles: Iterator[Article], partial: Path) -> None:
+    """Take the articles that `partial` already holds off the input.
+
+    Raises:
+        InputError: if the input does not begin with them any more.
+    """
+    with partial.open("rb") as done:
+        for line in done:
+            known, article = json.loads(line)["id"], next(articles, None)
+            if article is None or article.id != known:
+                found = f"article {article.id!r}" if article else "its end"
+                raise InputError(
+                    f"{partial}: the input has changed since this output was begun: article {known!r} was read there, now comes {found}; "
+                    "bring the input back, or overwrite=true to start anew"
+                )
 
 
 def _count_ids(articles: Iterable[Article], summary: Summary) -> Iterator[Article]:

@@ -184,6 +184,7 @@ class TrainConfig:
 
     def __post_init__(self) -> None:
         is_ner = self.task.kind == NER
+        _require(0 <= self.seed < 2**32, f"seed={self.seed} must lie between 0 and 2^32 - 1")
         _require(self.model.kind != "lookup" or is_ner, f"model=lookup is the baseline for mentions; for {self.task.name} use model=tfidf")
         _require(
             self.model.kind != "tfidf" or not is_ner, f"model=tfidf is the baseline for class fields; for {self.task.name} use model=lookup"

@@ -45,7 +45,7 @@ def load_corpus(data: DataConfig, task: TaskConfig) -> Corpus:
         write_splits(make_splits(articles, data), splits_path(data))
         log.info("made a new split by article (data.split_by=%s) and saved it as %s", data.split_by, splits_path(data))
     splits = known_splits(articles, data)
-    _check_complete(articles, splits, data)
+    check_complete(articles, splits, data)
     corpus = Corpus(**{name: tuple(a for a in articles if splits[a.id] == name) for name in SPLITS})
     _warn_of_leaks(corpus)
     return corpus
@@ -98,7 +98,8 @@ def _check(article: Article, task: TaskConfig, drop_labels: Sequence[str]) -> Ar
     return check_classes(article, task.field, task.kind, task.labels, drop_labels)
 
 
-def _check_complete(articles: Iterable[Article], splits: Mapping[str, str], data: DataConfig) -> None:
+def check_complete(articles: Iterable[Article], splits: Mapping[str, str], data: DataConfig) -> None:
+    """Demand that every article has a split, every row of the split its article, and every split an article."""
     path = data.path if data.split_by == "file" else splits_path(data)
     ids = {article.id for article in articles}
     for missing, problem, way_out in (

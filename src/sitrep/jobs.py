@@ -11,15 +11,15 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 from contextlib import nullcontext
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sitrep.articles import Article, fingerprint
 from sitrep.comparison import compare_runs
-from sitrep.config import NER, AnnotateConfig, CompareConfig, EvaluateConfig, PredictConfig, TaskConfig, TrainConfig
-from sitrep.corpus import Corpus, check_files, count_labels, load_corpus, read_labelled
+from sitrep.config import NER, SPLITS, AnnotateConfig, CompareConfig, EvaluateConfig, PredictConfig, TaskConfig, TrainConfig
+from sitrep.corpus import Corpus, check_complete, check_files, count_labels, load_corpus, read_labelled
 from sitrep.errors import InputError, did_you_mean
 from sitrep.formats import read_articles
 from sitrep.labels import ENTITIES
@@ -47,7 +47,9 @@ def resume(run: Run) -> int:
 
 
 def _train(config: TrainConfig, run: Run, *, resumed: bool) -> int:
-    began = time.monotonic()
+    began = time.monotonic() - (run.seconds_so_far() if resumed else 0)
+    if config.model.init_from and not resumed:  # `latest` would be another run tomorrow
+        config = replace(config, model=replace(config.model, init_from=str(_encoder_run(config.model.init_from).path)))
     corpus = _load_corpus_once(config)
     data_sha256 = fingerprint(corpus.articles)
     log.info(
@@ -62,7 +64,7 @@ def _train(config: TrainConfig, run: Run, *, resumed: bool) -> int:
         try:
             reader, facts = fit_reader(config, corpus, run)
         except BaseException:
-            if is_writer() and not run.has_learnt():
+            if is_writer() and not resumed and not run.has_learnt():
                 run.forget()
             raise
         leave()
@@ -74,6 +76,13 @@ def _train(config: TrainConfig, run: Run, *, resumed: bool) -> int:
     console().print(metrics_table(metrics, f"{config.task.name} on dev ({metrics['n_articles']} articles), strict"))
     say(f"run: {run.path}\nnext: python evaluate.py run={run.path}")
     return 0
+
+
+def _encoder_run(reference: str) -> Run:
+    run = open_run(reference)
+    if (kind := run.config().model.kind) != "encoder":
+        raise InputError(f"model.init_from={reference}: {run.path} is a {kind} model, which has no encoder to start from")
+    return run
 
 
 def _load_corpus_once(config: TrainConfig) -> Corpus:
@@ -91,7 +100,7 @@ def evaluate(config: EvaluateConfig) -> int:
     run = open_run(config.run)
     trained = run.config()
     if config.articles:
-        name = config.name or Path(config.articles).stem
+        name = config.name or _derived_name(config.articles)
         gold: Sequence[Article] = read_labelled(
             config.articles, trained.task, format=config.format, text_dir=config.text_dir, drop_labels=config.drop_labels
         )
@@ -107,6 +116,14 @@ def evaluate(config: EvaluateConfig) -> int:
     console().print(metrics_table(metrics, f"{trained.task.name} on {name} ({metrics['n_articles']} articles), strict"))
     say(f"scores: {run.metrics_path(name)}")
     return 0
+
+
+def _derived_name(articles: str) -> str:
+    """Return what the scores of `articles` are called unless the user says: the name of the file or folder."""
+    name = Path(articles).stem
+    if not name or name in SPLITS or any(char in name for char in "*?[]"):
+        raise InputError(f"articles={articles}: {name!r} cannot name the scores (the splits' names are theirs); choose one: name=NAME")
+    return name
 
 
 def _evaluate(run: Run, task: TaskConfig, reader: Reader, gold: Sequence[Article], name: str) -> dict[str, Any]:
@@ -159,7 +176,12 @@ def predict(config: PredictConfig) -> int:
     if output.suffix != ".jsonl":
         raise InputError(f"output={output}: the ending must be .jsonl")
     read_input = partial(_read_input, config.input, config.format)
-    made_by = {"runs": [str(run.path) for run in runs], "started": [run.info()["started"] for run in runs], "input": config.input}
+    made_by = {
+        "runs": [str(run.path) for run in runs],
+        "started": [run.info()["started"] for run in runs],
+        "input": config.input,
+        "format": config.format,
+    }
     readers = [(task.field, load_reader(run, config.device)) for run, task in zip(runs, tasks, strict=True)]
     summary = predict_to_file(
         read_input,
@@ -219,7 +241,7 @@ def _split(config: AnnotateConfig) -> int:
     articles = list(read_articles(data.path, format=data.format, text_dir=data.text_dir))
     path = splits_path(data)
     existing = read_splits(path) if path.exists() else {}
-    splits = make_splits(articles, data, existing)
+    splits = {**existing, **make_splits(articles, data, existing)}  # articles that are absent today keep their rows
     write_splits(splits, path)
     added = Counter(split for article_id, split in splits.items() if article_id not in existing)
     listed = ", ".join(f"{n} {split}" for split, n in sorted(added.items())) or "none"
@@ -230,7 +252,11 @@ def _split(config: AnnotateConfig) -> int:
 def _counts(config: AnnotateConfig) -> int:
     data = config.data
     articles = list(read_articles(data.path, format=data.format, text_dir=data.text_dir))
-    counts = count_labels(articles, known_splits(articles, data), [ENTITIES, *(field for field in data.labels if field != ENTITIES)])
+    if data.split_by != "file" and not splits_path(data).exists():
+        raise InputError(f"{splits_path(data)}: there is no split yet; make it with action=split")
+    splits_by_id = known_splits(articles, data)
+    check_complete(articles, splits_by_id, data)
+    counts = count_labels(articles, splits_by_id, [ENTITIES, *(field for field in data.labels if field != ENTITIES)])
     names = ["articles", "characters", "mentions", *(f"{field}={label}" for field, labels in data.labels.items() for label in labels)]
     splits = ("train", "dev", "test")
     rows = [(name, [*(counts[name][split] for split in splits), counts[name].total()]) for name in names]

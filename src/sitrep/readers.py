@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -17,7 +17,7 @@ from sitrep.config import TaskConfig, TrainConfig
 from sitrep.corpus import Corpus
 from sitrep.errors import InputError
 from sitrep.lookup import fit_lookup, load_lookup
-from sitrep.processes import is_writer, share
+from sitrep.processes import is_writer, n_processes, share
 from sitrep.runs import Run
 
 if TYPE_CHECKING:
@@ -38,12 +38,6 @@ class Reader(Protocol):
         ...
 
 
-class ClassReader(Reader, Protocol):
-    """A reader of a class field."""
-
-    thresholds: Mapping[str, float]  # label -> score from which the label is given; 0.5 where a label has none
-
-
 def fit_reader(config: TrainConfig, corpus: Corpus, run: Run) -> tuple[Reader, Facts]:
     """Return the reader that `config` asks for, fitted to the training split and saved in `run`."""
     fit = {"lookup": _fit_lookup, "tfidf": _fit_tfidf, "encoder": _fit_encoder}[config.model.kind]
@@ -56,6 +50,8 @@ def fit_reader(config: TrainConfig, corpus: Corpus, run: Run) -> tuple[Reader, F
 def load_reader(run: Run, device: str) -> Reader:
     """Return the reader of a finished run."""
     config = run.config()
+    if not run.checkpoint_path.is_dir():
+        raise InputError(f"{run.checkpoint_path}: is missing, and with it the model; bring it back, or train again")
     if config.model.kind == "lookup":
         return load_lookup(run.checkpoint_path)
     thresholds = load_thresholds(run.path, config.task)
@@ -97,24 +93,25 @@ def _fit_encoder(config: TrainConfig, corpus: Corpus, run: Run) -> tuple[Reader,
     from sitrep.prediction import EncoderReader
 
     device = choose_device(config.device)
-    trainer = config.trainer
+    trainer = replace(config.trainer, batch_tokens=run.info().get("batch_tokens", config.trainer.batch_tokens))  # of a run resumed
     while True:
         try:
             model, facts = _train_encoder(replace(config, trainer=trainer), corpus, run, device)
             break
         except OutOfMemoryError as error:
             fewer = trainer.batch_tokens // 2
-            if fewer < config.task.windows.max_tokens:
+            if fewer < config.task.windows.max_tokens or n_processes() > 1:
                 raise InputError(
-                    f"{run.path}: out of memory with batches of {trainer.batch_tokens} tokens; lower task.windows.max_tokens, "
-                    "choose a smaller encoder, or device=cpu"
+                    f"{run.path}: out of memory with batches of {trainer.batch_tokens} tokens; lower trainer.batch_tokens or "
+                    "task.windows.max_tokens, choose a smaller encoder, or device=cpu"
                 ) from error
             log.warning("out of memory with batches of %d tokens: starting again with %d", trainer.batch_tokens, fewer)
             trainer = replace(trainer, batch_tokens=fewer)
             run.drop_states()
+            run.note(batch_tokens=fewer)
     if is_writer():
         model.save(run.checkpoint_path)
-    return EncoderReader(model, device), {**facts, "batch_tokens": trainer.batch_tokens}
+    return EncoderReader(model, device), facts
 
 
 def _train_encoder(config: TrainConfig, corpus: Corpus, run: Run, device: torch.device) -> tuple[Model, Facts]:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import importlib.metadata
 import json
-import os
 import platform
 import shutil
 import subprocess
@@ -24,9 +23,11 @@ from sitrep.articles import Article
 from sitrep.config import NER, TaskConfig, TrainConfig, load
 from sitrep.errors import InputError, did_you_mean
 from sitrep.formats import jsonl, read_articles
+from sitrep.formats.files import replacing
 
 SCHEMA_VERSION = 1
 MODELS = Path("models")
+STATE_FILES = ("model.safetensors", "optimizer.pt", "scheduler.pt")  # beside trainer_state.json
 LIBRARIES = ("sitrep", "torch", "transformers", "datasets", "tokenizers", "scikit-learn", "skops", "numpy")
 
 
@@ -50,8 +51,15 @@ class Run:
         return read_json(self.path / "run.json")
 
     def config(self) -> TrainConfig:
-        """Return the config that the run was trained with."""
-        return load(TrainConfig, self.info()["config"])
+        """Return the config that the run was trained with.
+
+        Raises:
+            InputError: if another version of sitrep wrote it.
+        """
+        try:
+            return load(TrainConfig, self.info()["config"])
+        except InputError as error:
+            raise InputError(f"{self.path}: its config does not fit this version of sitrep ({error}); train again") from error
 
     def begin(self, config: TrainConfig, data_sha256: str) -> None:
         """Claim the folder and write run.json with status `running`.
@@ -71,7 +79,7 @@ class Run:
 
     def finish(self, **facts: Any) -> None:
         """Add `facts` to run.json and mark the run as finished; called last, when all other files are whole."""
-        write_json(self.path / "run.json", {**self.info(), **facts, "status": "finished"})
+        self.note(**facts, status="finished")
 
     @contextmanager
     def lock(self):  # noqa: ANN201
@@ -89,13 +97,17 @@ class Run:
     def last_state(self) -> Path | None:
         """Return the newest whole state of the Trainer, or None; what was cut off while it was written is removed.
 
-        The Trainer writes `trainer_state.json` last: without it a state is not whole.
+        The Trainer writes `trainer_state.json` last: without it a state is not whole. Nor is one whose removal was cut off.
         """
         whole = {}
         for folder in self.path.glob("checkpoint-*"):
             try:
-                whole[json.loads((folder / "trainer_state.json").read_bytes())["global_step"]] = folder
+                step = json.loads((folder / "trainer_state.json").read_bytes())["global_step"]
             except (OSError, ValueError, KeyError):
+                step = None
+            if step is not None and all((folder / name).exists() for name in STATE_FILES):
+                whole[step] = folder
+            else:
                 shutil.rmtree(folder)
         return whole[max(whole)] if whole else None
 
@@ -111,6 +123,16 @@ class Run:
         """Remove the states of the Trainer, which a finished run needs no more."""
         for folder in self.path.glob("checkpoint-*"):
             shutil.rmtree(folder)
+
+    def note(self, **facts: Any) -> None:
+        """Add `facts` to run.json while the run is going."""
+        write_json(self.path / "run.json", {**self.info(), **facts})
+
+    def seconds_so_far(self) -> float:
+        """Return how long an interrupted run had been going at its last evaluation on dev."""
+        path = self.path / "history.jsonl"
+        rows = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+        return json.loads(rows[-1])["seconds"] if rows else 0.0
 
     def append_history(self, row: dict[str, Any]) -> None:
         """Add one evaluation on dev to history.jsonl."""
@@ -228,17 +250,6 @@ def _git(*arguments: str) -> str | None:
         return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
     except (OSError, subprocess.CalledProcessError):
         return None  # not a checkout, or no git: the versions must do
-
-
-@contextmanager
-def replacing(path: Path):  # noqa: ANN201
-    """Yield a temporary path beside `path` that takes its place when the block ends without an error."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        yield temporary
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def write_json(path: Path, value: Any) -> None:

@@ -9,6 +9,8 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from sitrep.errors import InputError
+
 JITTER = 0.03  # of the length: rows of nearly the same length meet others in each epoch; more costs padding
 
 Shape = tuple[int, int]  # of a training row: windows, tokens of the longest
@@ -21,28 +23,34 @@ class BudgetBatches:
         shapes: (windows, tokens of the longest) of each row.
         budget: padded tokens a batch; a row that is larger stands alone.
         seed:   with the epoch, decides what stands together and in which order.
-        multiple: the number of batches is a multiple of this, so that as many processes get as many each.
+        n_processes, rank: of so many processes that share the batches out, this one's number; all get as many.
+
+    Raises:
+        InputError: if there are more processes than rows.
     """
 
-    def __init__(self, shapes: Sequence[Shape], budget: int, seed: int, multiple: int = 1) -> None:
+    def __init__(self, shapes: Sequence[Shape], budget: int, seed: int, n_processes: int = 1, rank: int = 0) -> None:
+        if len(shapes) < n_processes:
+            raise InputError(f"{n_processes} processes cannot share {len(shapes)} training rows; start fewer")
         self.shapes, self.seed, self.epoch = list(shapes), seed, 0
+        self.n_processes, self.rank = n_processes, rank
         in_order = sorted(range(len(shapes)), key=lambda row: shapes[row][1])
         wanted = max(1, len(pack(shapes, in_order, budget)))
-        self.n_batches = max(1, min(-(-wanted // multiple), len(shapes) // multiple)) * multiple
+        self.n_batches = min(-(-wanted // n_processes), len(shapes) // n_processes) * n_processes  # of all processes
 
     def set_epoch(self, epoch: int) -> None:
         """Choose the order of `epoch`."""
         self.epoch = epoch
 
     def __len__(self) -> int:
-        return self.n_batches
+        return self.n_batches // self.n_processes
 
     def __iter__(self) -> Iterator[list[int]]:
         random = np.random.default_rng([self.seed, self.epoch])
         lengths = np.array([length for _, length in self.shapes])
         keys = lengths * random.uniform(1 - JITTER, 1 + JITTER, len(lengths))
         batches = share_out(self.shapes, np.argsort(keys, kind="stable").tolist(), self.n_batches)
-        yield from (batches[index] for index in random.permutation(len(batches)))
+        yield from (batches[index] for index in random.permutation(len(batches))[self.rank :: self.n_processes])
 
 
 def pack(shapes: Sequence[Shape], order: Sequence[int], budget: float) -> list[list[int]]:

@@ -14,6 +14,7 @@ import re
 import shutil
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -82,11 +83,17 @@ def _run_job(name: str, composed: DictConfig) -> int:
         return JOBS[name](job_config, folder) if name == "train" else JOBS[name](job_config)
 
     code = _guarded(name, job, folder)
-    if name == "train" and is_writer() and not (folder / "run.json").exists():
-        shutil.rmtree(folder, ignore_errors=True)  # leave no empty run
-        if folder.parent.exists() and not any(folder.parent.iterdir()):
-            folder.parent.rmdir()
+    if name == "train" and is_writer():
+        _remove_empty_run(folder)
     return code
+
+
+def _remove_empty_run(folder: Path) -> None:
+    """Remove a run folder that holds nothing but what every start makes; whatever else stands there is not ours to remove."""
+    if folder.is_dir() and {path.name for path in folder.iterdir()} <= {".hydra", "train.log", ".lock"}:
+        shutil.rmtree(folder)
+        with suppress(OSError):  # other runs stand beside it
+            folder.parent.rmdir()
 
 
 def _guarded(name: str, job: Callable[[], int], folder: Path) -> int:
@@ -127,7 +134,8 @@ def _changed_keys(run: Run, arguments: Sequence[str]) -> list[str]:
     """Return `key=new (was old)` for each value in which `arguments` differ from those that the run began with."""
     if not arguments:
         return []
-    began_with = yaml.safe_load((run.path / ".hydra" / "overrides.yaml").read_text(encoding="utf-8"))
+    overrides = run.path / ".hydra" / "overrides.yaml"
+    began_with = yaml.safe_load(overrides.read_text(encoding="utf-8")) if overrides.exists() else []
     composed = check_arguments("train", [*began_with, *arguments])
     new = asdict(loading.load(schemas.TrainConfig, OmegaConf.masked_copy(composed, [str(key) for key in composed if key != "hydra"])))
     old, new = _flat(run.info()["config"]), _flat(json.loads(json.dumps(new)))

@@ -17,7 +17,7 @@ from pathlib import Path
 from sitrep.articles import Article
 from sitrep.config import SPLITS, DataConfig
 from sitrep.errors import InputError, did_you_mean
-from sitrep.formats.files import read_text
+from sitrep.formats.files import read_text, replacing
 from sitrep.labels import ENTITIES
 
 
@@ -77,7 +77,8 @@ def write_splits(splits: Mapping[str, str], path: Path) -> None:
     writer.writerow(["id", "split"])
     writer.writerows(sorted(splits.items()))
     try:
-        path.write_text(buffer.getvalue(), encoding="utf-8")
+        with replacing(path) as temporary:
+            temporary.write_text(buffer.getvalue(), encoding="utf-8")
     except OSError as error:
         raise InputError(f"{path}: cannot be written ({error.strerror}); say where the split is to live: data.splits_path=") from error
 

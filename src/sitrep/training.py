@@ -83,7 +83,9 @@ def train_model(
 
 
 def _arguments(config: TrainerConfig, run: Run, seed: int, device: torch.device) -> TrainingArguments:
-    return TrainingArguments(
+    if device.index:
+        raise InputError(f"device={device}: training takes the first GPU that it sees; start it with CUDA_VISIBLE_DEVICES={device.index}")
+    arguments = TrainingArguments(
         output_dir=str(run.path),
         num_train_epochs=config.epochs,
         learning_rate=config.learning_rate,
@@ -103,11 +105,12 @@ def _arguments(config: TrainerConfig, run: Run, seed: int, device: torch.device)
         seed=seed,
         use_cpu=device.type == "cpu",
         dataloader_pin_memory=device.type == "cuda",
-        accelerator_config={"even_batches": False},  # BudgetBatches sees to it
         remove_unused_columns=False,
         disable_tqdm=not sys.stderr.isatty(),
         report_to="none",
     )
+    arguments._n_gpu = min(arguments.n_gpu, 1)  # several GPUs are for several processes: DataParallel would tear targets from their windows
+    return arguments
 
 
 def use_bf16(precision: str, device: torch.device) -> bool:
@@ -132,6 +135,14 @@ class StatesMoveWithTheRun(TrainerCallback):
             state.best_model_checkpoint = str(self.folder / Path(state.best_model_checkpoint).name)
 
 
+class EpochLoader(DataLoader):
+    """Tells its batches which epoch it is; accelerate's wrapper for several processes does not."""
+
+    def set_epoch(self, epoch: int) -> None:
+        """Choose the order of `epoch`."""
+        self.batch_sampler.set_epoch(epoch)  # type: ignore[union-attr]
+
+
 class ArticleTrainer(Trainer):
     """A `Trainer` that scores whole dev articles after each epoch, with the scorer that also scores the test split."""
 
@@ -147,14 +158,14 @@ class ArticleTrainer(Trainer):
 
     def get_train_dataloader(self) -> DataLoader:
         """Return batches of like length; with several processes each gets its share of the budget."""
-        batches = BudgetBatches(self.shapes, self.config.batch_tokens // self.args.world_size, self.args.seed, self.args.world_size)
-        loader = DataLoader(
+        n_processes = self.args.world_size
+        batches = BudgetBatches(self.shapes, self.config.batch_tokens // n_processes, self.args.seed, n_processes, self.args.process_index)
+        return EpochLoader(
             self.train_dataset,  # type: ignore[arg-type]
             batch_sampler=batches,  # type: ignore[arg-type]
             collate_fn=self.data_collator,
             pin_memory=self.args.dataloader_pin_memory,
         )
-        return self.accelerator.prepare(loader)
 
     def create_optimizer(self, model: Any = None) -> torch.optim.Optimizer:
         """Return AdamW with rates by layer."""

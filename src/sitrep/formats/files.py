@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
@@ -110,3 +112,14 @@ def check_sha256(path: Path, expected: str, upstream: str | None) -> None:
             f"{path}: not the published file: its SHA-256 is {found}, expected {expected}; "
             f"fetch it again from {origin}, byte for byte; read files that were changed on purpose with data=own"
         )
+
+
+@contextmanager
+def replacing(path: Path):  # noqa: ANN201
+    """Yield a temporary path beside `path` that takes its place when the block ends without an error."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        yield temporary
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)

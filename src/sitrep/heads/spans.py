@@ -95,11 +95,12 @@ class SpanHead(Head):
         starts = {first: encoded.starts[first] for first, _ in words}
         ends = {last - 1: encoded.ends[last - 1] for _, last in words}
         spans = []
-        for (start, _), core, found in zip(encoded.windows, encoded.cores, kept, strict=True):
+        for (start, end), core, found in zip(encoded.windows, encoded.cores, kept, strict=True):
             shift = len(self.windower.prefix) - start
             for label_id, first, last, score in found:
                 first_token, last_token = int(first) - shift, int(last) - shift
-                if core[0] <= first_token < core[1] and first_token in starts and last_token in ends:  # whole words only
+                is_inside = core[0] <= first_token < core[1] and last_token < end  # not on a special token
+                if is_inside and first_token in starts and last_token in ends:  # whole words only
                     probability = float(1 / (1 + np.exp(-score)))
                     spans.append(Span(starts[first_token], ends[last_token], self.task.labels[int(label_id)], probability))
         return replace(encoded.article.bare(), spans=tuple(sorted(spans)))
