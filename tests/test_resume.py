@@ -76,6 +76,7 @@ def test_a_killed_training_ends_with_the_weights_of_an_undisturbed_one(arguments
     done = finish(f"resume={run.path.relative_to(killed)}", "trainer.epochs=6", cwd=killed)
     assert "going on from" in done.stderr and f"run: {run.path.relative_to(killed)}" in done.stdout
     assert outcome(run) == outcome(only_run(whole))
+    assert [set(leg) for leg in run.info()["resumed"]] == [{"started", "commit", "dirty", "versions"}]
     assert "going on from" in (run.path / "train.log").read_text()
 
 

@@ -6,7 +6,7 @@ from factories import refused
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sitrep.sampling import BudgetBatches, pack, padded_size, share_out
+from sitrep.sampling import BudgetBatches, cut_evenly, pack, padded_size
 
 SHAPES = st.lists(st.tuples(st.integers(1, 6), st.integers(1, 300)), min_size=1, max_size=60)
 
@@ -42,7 +42,7 @@ def test_packed_rows_stay_within_the_budget(shapes, budget):
 @given(shapes=SHAPES, data=st.data())
 def test_shared_out_batches_are_as_small_as_can_be(shapes, data):
     n_batches = data.draw(st.integers(1, len(shapes)))
-    batches = share_out(shapes, range(len(shapes)), n_batches)
+    batches = cut_evenly(shapes, range(len(shapes)), n_batches)
     assert len(batches) == n_batches and all(batches)
     assert [row for batch in batches for row in batch] == list(range(len(shapes)))
     largest = max(padded_size(shapes, batch) for batch in batches)

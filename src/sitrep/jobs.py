@@ -59,8 +59,8 @@ def _train(config: TrainConfig, run: Run, *, resumed: bool) -> int:
     with run.lock() if is_writer() else nullcontext():
         if resumed and run.info()["data_sha256"] != data_sha256:
             raise InputError(f"resume={run.path}: the articles of {config.data.path} have changed since it began; train anew")
-        if not resumed and is_writer():
-            run.begin(config, data_sha256)
+        if is_writer():
+            run.go_on() if resumed else run.begin(config, data_sha256)
         try:
             reader, facts = fit_reader(config, corpus, run)
         except BaseException:

@@ -74,8 +74,12 @@ class Run:
             (self.path / "run.json").open("x").close()
         except FileExistsError as error:
             raise InputError(f"{self.path}: already holds a run; start again, a second later gives another folder") from error
-        started = {"started": time.strftime("%Y-%m-%dT%H:%M:%S%z"), "status": "running", **_provenance(), "data_sha256": data_sha256}
+        started = {**_provenance(), "status": "running", "data_sha256": data_sha256}
         write_json(self.path / "run.json", {"schema_version": SCHEMA_VERSION, **started, "config": asdict(config)})
+
+    def go_on(self) -> None:
+        """Add to run.json when, and by which commit and versions, an interrupted run goes on."""
+        self.note(resumed=[*self.info().get("resumed", []), _provenance()])
 
     def finish(self, **facts: Any) -> None:
         """Add `facts` to run.json and mark the run as finished; called last, when all other files are whole."""
@@ -241,7 +245,8 @@ def _provenance() -> dict[str, Any]:
     versions = {"python": platform.python_version()}
     for name in LIBRARIES:
         versions[name] = importlib.metadata.version(name)
-    return {"commit": commit, "dirty": bool(_git("status", "--porcelain")) if commit else None, "versions": versions}
+    started = time.strftime("%Y-%m-%dT%H:%M:%S%z")
+    return {"started": started, "commit": commit, "dirty": bool(_git("status", "--porcelain")) if commit else None, "versions": versions}
 
 
 def _git(*arguments: str) -> str | None:

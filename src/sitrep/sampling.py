@@ -49,7 +49,7 @@ class BudgetBatches:
         random = np.random.default_rng([self.seed, self.epoch])
         lengths = np.array([length for _, length in self.shapes])
         keys = lengths * random.uniform(1 - JITTER, 1 + JITTER, len(lengths))
-        batches = share_out(self.shapes, np.argsort(keys, kind="stable").tolist(), self.n_batches)
+        batches = cut_evenly(self.shapes, np.argsort(keys, kind="stable").tolist(), self.n_batches)
         yield from (batches[index] for index in random.permutation(len(batches))[self.rank :: self.n_processes])
 
 
@@ -66,7 +66,7 @@ def pack(shapes: Sequence[Shape], order: Sequence[int], budget: float) -> list[l
     return batches
 
 
-def share_out(shapes: Sequence[Shape], order: Sequence[int], n_batches: int) -> list[list[int]]:
+def cut_evenly(shapes: Sequence[Shape], order: Sequence[int], n_batches: int) -> list[list[int]]:
     """Return `order` cut into exactly `n_batches` runs, the largest padded size as small as can be."""
     low, high = 0, padded_size(shapes, order)
     while low < high:  # the smallest budget that does not need more batches
