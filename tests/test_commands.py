@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -78,6 +79,21 @@ def test_the_commands_one_after_the_other_in_folders_of_any_name(corpus, tmp_pat
     done = run("annotate", "action=counts", *own_data(data), cwd=home)
     assert done.returncode == 0 and "topics=bombing" in done.stdout
     assert sorted(path.name for path in home.iterdir()) == sorted([data.name, "models", "out, [1] ${x}.jsonl"])
+
+
+def test_seeds_of_one_sweep_share_a_column(corpus, encoder, tmp_path):
+    arguments = [*own_data(corpus), "model=hub", f"model.path={encoder}", *SMALL, "trainer.epochs=1"]
+    done = run("train", "-m", "seed=1,2", *arguments, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    folders = sorted(
+        (path.parent.relative_to(tmp_path) for path in tmp_path.glob("models/own-ner-hub/*/run.json")), key=lambda f: f.name[-1]
+    )
+    assert [re.fullmatch(r"\d{8}-\d{6}-(s\d-\d)", folder.name)[1] for folder in folders] == ["s1-0", "s2-1"]
+    done = run("compare", "runs=models/own-ner-hub/*", "name=dev", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    lines = done.stdout.splitlines()
+    assert lines[0].startswith(f"A  {folders[0]}  (seed 1, ") and lines[1].startswith(f"   {folders[1]}  (seed 2, ")
+    assert " ± " in next(line for line in lines if "micro" in line) and "B" not in lines[3]
 
 
 def test_a_task_of_ones_own_is_one_yaml(corpus, encoder, tmp_path):

@@ -11,6 +11,10 @@ GOLD = [make_article("1", "[Amina](PERSON) in [Gao](LOCATION).")]
 GOOD, BAD = GOLD, [make_article("1", "[Amina](PERSON) in Gao.")]
 
 
+def members(groups):
+    return [[row["path"].rpartition("/")[2] for row in group["runs"]] for group in groups]
+
+
 @pytest.fixture
 def scored_run(tmp_path):
     """Return a function that makes a finished run, scored on `gold`."""
@@ -45,13 +49,30 @@ def test_runs_that_differ_only_by_seed_stand_together(scored_run):
         scored_run("again", GOOD, seed=1), scored_run("3", GOOD, seed=3),
     ]  # fmt: skip
     groups = compare_runs(runs, "test")["groups"]
-    assert [[(row["path"].rpartition("/")[2], row["seed"]) for row in group["runs"]] for group in groups] == [
-        [("1", 1), ("2", 2), ("3", 3)], [("other", 2)], [("again", 1)],
-    ]  # fmt: skip
+    assert members(groups) == [["1", "2", "3"], ["other"], ["again"]]
+    assert [row["seed"] for row in groups[0]["runs"]] == [1, 2, 3]
+    assert [(group["letter"], group["repeats"]) for group in groups] == [("A", None), ("B", None), ("C", "A")]
     f1s = [2 / 3, 1, 1]
     assert groups[0]["f1"]["micro"] == {"mean": pytest.approx(statistics.fmean(f1s)), "sd": pytest.approx(statistics.stdev(f1s))}
     assert groups[0]["f1"]["LOCATION"]["mean"] == pytest.approx(2 / 3)
     assert groups[0]["f1"]["ARMED_GROUP"] == {"mean": None, "sd": None}
+
+
+@pytest.mark.parametrize("fact", ["commit", "data_sha256"])
+def test_runs_of_another_commit_or_data_stand_apart(scored_run, fact):
+    runs = [scored_run(str(seed), seed=seed) for seed in (1, 2, 3)]
+    runs[1].finish(**{fact: "f" * 40})
+    groups = compare_runs(runs, "test")["groups"]
+    assert members(groups) == [["1", "3"], ["2"]]
+    assert [group["repeats"] for group in groups] == [None, None]
+
+
+def test_example_f1_of_classes_has_a_mean(scored_run):
+    runs = [scored_run("1"), scored_run("2", seed=2)]
+    for run, value in zip(runs, (0.5, 0.7), strict=True):
+        run.save_evaluation({**run.metrics("test"), "example_f1": value}, GOLD, GOOD)
+    (group,) = compare_runs(runs, "test")["groups"]
+    assert group["f1"]["example F1"] == {"mean": pytest.approx(0.6), "sd": pytest.approx(statistics.stdev([0.5, 0.7]))}
 
 
 def test_runs_after_z_are_numbered(scored_run):

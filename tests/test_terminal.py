@@ -2,7 +2,7 @@ import pytest
 from factories import LABELS
 
 from sitrep.scoring import Counts, Scores
-from sitrep.terminal import WIDTH, comparison_table, console, count_table, metrics_table, percent, say, track
+from sitrep.terminal import WIDTH, comparison_legend, comparison_table, console, count_table, metrics_table, percent, say, track
 
 STRICT = Scores({**dict.fromkeys(LABELS, Counts(3, 1, 2)), "DATE": Counts()}).as_dict()
 BETTER = Scores({**dict.fromkeys(LABELS, Counts(5, 0, 0)), "DATE": Counts()}).as_dict()
@@ -65,6 +65,17 @@ def test_means_over_seeds_bear_their_deviation(printed):
     assert rows[1] == ["PERSON", "66.7 ± 1.2", "100.0 ± 1.2", "+33.3", "5"]
     assert rows[4] == ["DATE", "n/a", "n/a", "n/a", "0"]
     assert "micro" in rows[-2] and rows[-2][-1] == "15"
+
+
+def test_legend_lists_the_runs_behind_each_letter():
+    runs = [{"path": f"models/x/{seed}", "seed": seed, "seconds": 61.4} for seed in (1, 2)]
+    groups = [{"letter": "A", "runs": runs, "repeats": None}, {"letter": "B", "runs": runs[:1], "repeats": "A"}]
+    assert list(comparison_legend({"groups": groups})) == [
+        "A  models/x/1  (seed 1, 61 s)",
+        "   models/x/2  (seed 2, 61 s)",
+        "B  models/x/1  (seed 1, 61 s)",
+        "   (config and seed are those of a run in A: kept apart)",
+    ]
 
 
 @pytest.mark.parametrize(("n_runs", "n_columns", "n_rows"), [(3, 5, 7), (5, 7, 7), (6, 3, 7), (60, 3, 61)])

@@ -15,8 +15,9 @@ from sitrep.runs import Run, describe_task
 def compare_runs(runs: Sequence[Run], name: str) -> dict[str, Any]:
     """Return the scores named `name` of groups of runs beside each other.
 
-    A group holds the runs of one config and commit that differ only by seed. Its F1 are means, with the sample standard deviation
-    over seeds (None for one run); a mean is undefined where one of its runs' F1 is.
+    A group holds the runs of one config, commit and data that differ only by seed; a second run of the same seed opens a group of
+    its own, which says whom it `repeats`, for counted twice it would make the deviation too small. F1 are means, with the sample
+    standard deviation over seeds (None for one run); a mean is undefined where one of its runs' F1 is.
 
     Raises:
         InputError: if there are fewer than two runs, one was not scored, or they differ in task, labels or gold.
@@ -29,40 +30,45 @@ def compare_runs(runs: Sequence[Run], name: str) -> dict[str, Any]:
         _check_same(runs[0], run, "task", describe_task(tasks[0]), describe_task(task))
         _check_same(runs[0], run, "labels", ", ".join(tasks[0].labels), ", ".join(task.labels))
         _check_same(runs[0], run, f"data of {name!r}", metrics[0]["data_sha256"], scores["data_sha256"])
-    groups = [_summarise(members) for members in _group(list(zip(runs, metrics, strict=True)))]
+    groups = _group(list(zip(runs, metrics, strict=True)))
     return {
         "name": name,
         "task": tasks[0].name,
         "labels": list(tasks[0].labels),
         "n_articles": metrics[0]["n_articles"],
         "support": {label: counts["support"] for label, counts in metrics[0]["strict"]["per_label"].items()},
-        "groups": [{"letter": _letter(index), **group} for index, group in enumerate(groups)],
+        "groups": [
+            {"letter": _letter(index), "repeats": None if first is None else _letter(first), **_summarise(members)}
+            for index, (first, members) in enumerate(groups)
+        ],
     }
 
 
 Member = tuple[Run, dict[str, Any]]  # a run and its scores
 
 
-def _group(members: Sequence[Member]) -> list[list[Member]]:
-    """Return the members in groups, in the order given; a second run of the same config and seed opens a group of its own."""
-    groups: list[tuple[str, set[int], list[Member]]] = []
+def _group(members: Sequence[Member]) -> list[tuple[int | None, list[Member]]]:
+    """Return the members in groups, in the order given, each with the index of the first group of the same config, if it is another."""
+    groups: list[tuple[int | None, list[Member]]] = []
+    alike: dict[str, list[int]] = {}  # the groups of one config, in order
     for run, scores in members:
         info = run.info()
-        seed = info["config"]["seed"]
-        key = json.dumps([info["commit"], {**info["config"], "seed": None}], sort_keys=True)
-        for known, seeds, group in groups:
-            if known == key and seed not in seeds:
-                seeds.add(seed)
-                group.append((run, scores))
-                break
-        else:
-            groups.append((key, {seed}, [(run, scores)]))
-    return [group for _, _, group in groups]
+        known = alike.setdefault(json.dumps([info["commit"], info["data_sha256"], {**info["config"], "seed": None}], sort_keys=True), [])
+        fitting = next((index for index in known if _seed(run) not in {_seed(other) for other, _ in groups[index][1]}), None)
+        if fitting is None:
+            groups.append((known[0] if known else None, []))
+            known.append(fitting := len(groups) - 1)
+        groups[fitting][1].append((run, scores))
+    return groups
+
+
+def _seed(run: Run) -> int:
+    return run.info()["config"]["seed"]
 
 
 def _summarise(members: Sequence[Member]) -> dict[str, Any]:
     rows = [dict(_f1s(scores)) for _, scores in members]
-    runs = [{"path": str(run.path), "seed": run.info()["config"]["seed"], "seconds": run.info().get("seconds")} for run, _ in members]
+    runs = [{"path": str(run.path), "seed": _seed(run), "seconds": run.info().get("seconds")} for run, _ in members]
     return {"runs": runs, "f1": {name: _mean([row[name] for row in rows]) for name in rows[0]}}
 
 

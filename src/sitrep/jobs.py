@@ -28,7 +28,7 @@ from sitrep.readers import Reader, count_reasons, fit_reader, load_reader
 from sitrep.runs import Run, describe_task, open_run
 from sitrep.scoring import score
 from sitrep.splits import known_splits, make_splits, read_splits, splits_path, write_splits
-from sitrep.terminal import comparison_table, console, count_table, metrics_table, percent, say, track
+from sitrep.terminal import comparison_legend, comparison_table, console, count_table, metrics_table, percent, say, track
 
 if TYPE_CHECKING:
     from sitrep.models import Model
@@ -214,9 +214,8 @@ def compare(config: CompareConfig) -> int:
     """Put the scores of several runs beside each other."""
     references = [match for reference in config.runs for match in _expand(reference)]
     comparison = compare_runs([open_run(reference) for reference in references], config.name)
-    for group in comparison["groups"]:
-        for run in group["runs"]:
-            say(f"{group['letter']}  {run['path']}  (seed {run['seed']}, {run['seconds']:.0f} s)")
+    for line in comparison_legend(comparison):
+        say(line)
     console().print(comparison_table(comparison))
     return 0
 

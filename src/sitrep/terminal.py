@@ -54,6 +54,17 @@ def metrics_table(metrics: dict[str, Any], title: str) -> Group:
     return _titled(title, table)
 
 
+def comparison_legend(comparison: dict[str, Any]) -> Iterator[str]:
+    """Yield the lines that say which runs stand behind each letter."""
+    for group in comparison["groups"]:
+        heading = group["letter"]
+        for run in group["runs"]:
+            yield f"{heading}  {run['path']}  (seed {run['seed']}, {run['seconds']:.0f} s)"
+            heading = " " * len(heading)
+        if group["repeats"]:
+            yield f"{heading}  (config and seed are those of a run in {group['repeats']}: kept apart)"
+
+
 def comparison_table(comparison: dict[str, Any]) -> Group:
     """Return F1 per label with a column a group of runs, or, where they would not fit, micro and macro with a row a group."""
     groups = comparison["groups"]
