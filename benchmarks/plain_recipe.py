@@ -1,21 +1,23 @@
 """The usual Hugging Face recipe for NER, to compare with: sentences, random batches, one rate, a softmax head, 512 tokens at most.
 
-python benchmarks/plain_recipe.py [epochs=12] [seed=1] [data=...] [data.path=...]
+python benchmarks/plain_recipe.py [epochs=12] [seed=1] [data=...] [data.path=...] [key=value...]
 
-Same encoder, split, labels and scorer as `train.py`: its predictions are put back into whole articles, so that what truncation
-cuts costs recall. Settings are those of the token-classification tutorial of transformers (5e-5, batches of 16, weight decay
-0.01) with the customary warm-up of a tenth; the best epoch on dev is kept. Prints one JSON line.
+Same encoder, split, labels and scorer as `train.py`: its predictions are put back into whole articles, so that what the cut at 512
+tokens or at a sentence's end loses costs recall. Settings are those of the token-classification tutorial of transformers (5e-5
+falling linearly, batches of 16 padded to the longest, weight decay 0.01, cross entropy at the first sub-token of each word, the
+defaults of `Trainer` otherwise) with the customary warm-up of a tenth; the best epoch on dev is kept. Prints F1 on dev and test and
+the seconds of training, and writes them to models/plain-<data>-<model>/<time>-s<seed>/metrics.json.
 """
 
 from __future__ import annotations
 
-import json
 import re
 import sys
 import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import hydra
@@ -25,44 +27,88 @@ from datasets import Dataset
 from transformers import DataCollatorForTokenClassification, Trainer, TrainingArguments, set_seed
 
 from sitrep.articles import Article, Span
-from sitrep.config import TrainConfig, load
+from sitrep.config import NER, DataConfig, TrainConfig, load
 from sitrep.corpus import load_corpus
+from sitrep.heads.base import pad_windows
 from sitrep.heads.tags import SoftmaxHead, softmax
 from sitrep.models import Model, build_model, choose_device
+from sitrep.runs import MODELS, SCHEMA_VERSION, provenance, write_json
 from sitrep.scoring import score
 from sitrep.shell import CONFIGS, quote_path
+from sitrep.terminal import percent
 from sitrep.windows import IGNORED, align, decode_mentions, scored_tokens
 
-SENTENCE = re.compile(r"[^\n]*?[.!?][\"'”’)]*(?=\s+[A-Z\"“])|[^\n]+")
+BATCH = 16
 MAX_TOKENS = 512
+SENTENCE = re.compile(r"[^\n]*?[.!?][\"'”’)]*(?=\s+[A-Z\"“])|[^\n]+")
+WHOLE = re.compile(r".+", re.DOTALL)
 
 
-def split_sentences(article: Article) -> list[Article]:
+def compose(arguments: Sequence[str]) -> TrainConfig:
+    """Return the config that `train.py` would have with these arguments."""
+    with hydra.initialize_config_dir(str(CONFIGS), version_base="1.3"):
+        return load(TrainConfig, hydra.compose("train", [quote_path(argument) for argument in arguments]))
+
+
+def sentence_rule(data: DataConfig) -> re.Pattern[str]:
+    """Return what a sentence is: CoNLL files hold sentences already."""
+    return WHOLE if data.format == "conll" else SENTENCE
+
+
+def split_sentences(article: Article, rule: re.Pattern[str]) -> list[Article]:
     """Return the sentences of an article; a mention that crosses an end is lost, as in such scripts. The id is the offset."""
     sentences = []
-    for match in SENTENCE.finditer(article.text):
+    for match in rule.finditer(article.text):
         start, end = match.span()
-        inside = (span for span in article.spans if start <= span.start and span.end <= end)
-        spans = tuple(Span(span.start - start, span.end - start, span.label) for span in inside)
-        sentences.append(Article(str(start), match[0], spans))
+        if match[0].strip():
+            inside = (span for span in article.spans if start <= span.start and span.end <= end)
+            spans = tuple(Span(span.start - start, span.end - start, span.label) for span in inside)
+            sentences.append(Article(str(start), match[0], spans))
     return sentences
 
 
-def training_rows(model: Model, articles: Sequence[Article]) -> list[dict[str, Any]]:
-    """Return a row a sentence: token ids cut at 512, the tag at the first token of each word."""
+def n_readable(head: SoftmaxHead) -> int:
+    """Return how many tokens beside the special ones are left of a sentence."""
+    longest = getattr(head.body.config, "max_position_embeddings", None) or MAX_TOKENS
+    return min(MAX_TOKENS, longest) - len(head.windower.prefix) - len(head.windower.suffix)
+
+
+def training_rows(model: Model, articles: Sequence[Article], rule: re.Pattern[str]) -> list[dict[str, Any]]:
+    """Return a row a sentence: token ids, cut; the tag at the first token of each word."""
     head, rows = model.network, []
     assert isinstance(head, SoftmaxHead)
-    windower = head.windower
-    for encoded in windower.encode([sentence for article in articles for sentence in split_sentences(article)]):
+    windower, size = head.windower, n_readable(head)
+    for encoded in windower.encode([sentence for article in articles for sentence in split_sentences(article, rule)]):
         scored = scored_tokens(encoded)
         labels = np.full(len(encoded.token_ids), IGNORED)
         labels[scored] = head.tags.encode(align(encoded)[0], len(scored))
         labels[encoded.continues] = IGNORED
-        size = MAX_TOKENS - len(windower.prefix) - len(windower.suffix)
-        ids = [*windower.prefix, *encoded.token_ids[:size], *windower.suffix]
+        ids = windower.input_ids(encoded, (0, size))
         before, after = [IGNORED] * len(windower.prefix), [IGNORED] * len(windower.suffix)
         rows.append({"input_ids": ids, "attention_mask": [1] * len(ids), "labels": [*before, *labels[:size].tolist(), *after]})
     return rows
+
+
+def predict(model: Model, articles: Sequence[Article], rule: re.Pattern[str]) -> list[Article]:
+    """Return the articles with the mentions found in their sentences; what was cut off is read as outside."""
+    head, found = model.network.eval(), {article.id: list[Span]() for article in articles}
+    assert isinstance(head, SoftmaxHead)
+    windower, size = head.windower, n_readable(head)
+    sentences = [(article.id, sentence) for article in articles for sentence in split_sentences(article.bare(), rule)]
+    for first in range(0, len(sentences), BATCH):
+        batch = sentences[first : first + BATCH]
+        encoded = windower.encode([sentence for _, sentence in batch])
+        padded = pad_windows([windower.input_ids(sentence, (0, size)) for sentence in encoded], windower.pad_id)
+        with torch.inference_mode():
+            logits = head.score(**{name: tensor.to(head.body.device) for name, tensor in padded.items()}).float().cpu().numpy()
+        for (article_id, _), sentence, read in zip(batch, encoded, logits, strict=True):
+            scores = np.zeros((len(sentence.token_ids), logits.shape[2]))
+            scores[:, 0] = 1
+            scores[:size] = softmax(read[len(windower.prefix) :][: min(size, len(scores))])
+            start = int(sentence.article.id)
+            mentions = decode_mentions(sentence, scores, head.tags).spans
+            found[article_id] += [Span(span.start + start, span.end + start, span.label) for span in mentions]
+    return [replace(article.bare(), spans=tuple(found[article.id])) for article in articles]
 
 
 class PlainTrainer(Trainer):
@@ -70,51 +116,23 @@ class PlainTrainer(Trainer):
 
     article_model: Model
     dev: Sequence[Article]
+    rule: re.Pattern[str]
 
     def evaluate(self, eval_dataset: Any = None, ignore_keys: Any = None, metric_key_prefix: str = "eval") -> dict[str, float]:
         """Return micro F1 on dev."""
-        f1 = score(self.dev, predict(self.article_model, self.dev), self.article_model.task)["strict"]["micro"]["f1"] or 0.0
+        strict = score(self.dev, predict(self.article_model, self.dev, self.rule), self.article_model.task)["strict"]
+        f1 = strict["micro"]["f1"] or 0.0
         print(f"epoch {self.state.epoch:g}  dev micro F1 {f1:.4f}", file=sys.stderr, flush=True)
         metrics = {f"{metric_key_prefix}_f1": f1}
         self.control = self.callback_handler.on_evaluate(self.args, self.state, self.control, metrics)
         return metrics
 
 
-def predict(model: Model, articles: Sequence[Article]) -> list[Article]:
-    """Return the articles with the mentions found in their sentences, each read up to 512 tokens."""
-    head, found = model.network.eval(), []
-    assert isinstance(head, SoftmaxHead)
-    for article in articles:
-        spans = []
-        for encoded in head.windower.encode([sentence.bare() for sentence in split_sentences(article)]):
-            ids = [*head.windower.prefix, *encoded.token_ids[: MAX_TOKENS - 2], *head.windower.suffix]
-            batch = torch.tensor([ids])
-            with torch.inference_mode():
-                logits = head(input_ids=batch, attention_mask=torch.ones_like(batch))[0].float().numpy()
-            scores = np.zeros((len(encoded.token_ids), logits.shape[1]))
-            scores[:, 0] = 1  # what was cut is read as outside
-            n_read = len(ids) - len(head.windower.prefix) - len(head.windower.suffix)
-            scores[:n_read] = softmax(logits[len(head.windower.prefix) :][:n_read])
-            start = int(encoded.article.id)
-            spans += [Span(s.start + start, s.end + start, s.label) for s in decode_mentions(encoded, scores, head.tags).spans]
-        found.append(replace(article.bare(), spans=tuple(spans)))
-    return found
-
-
-def main(arguments: list[str]) -> None:
-    """Train, keep the best epoch on dev, score dev and test."""
-    own = {key: value for key, _, value in (argument.partition("=") for argument in arguments) if key == "epochs"}
-    rest = [quote_path(argument) for argument in arguments if not argument.startswith("epochs=")]
-    with hydra.initialize_config_dir(str(CONFIGS), version_base="1.3"):
-        config = load(TrainConfig, hydra.compose("train", ["model.head=softmax", *rest]))
-    epochs = int(own.get("epochs", config.trainer.epochs))
-    corpus = load_corpus(config.data, config.task)
-    set_seed(config.seed)
-    model = build_model(config.model, config.task)
-    began = time.monotonic()
+def train(config: TrainConfig, model: Model, rows: Sequence[dict[str, Any]], dev: Sequence[Article], epochs: int) -> None:
+    """Train `model` in place and leave it as it was after the best epoch on dev."""
     with tempfile.TemporaryDirectory() as folder:
         settings = TrainingArguments(
-            output_dir=folder, num_train_epochs=epochs, per_device_train_batch_size=16, learning_rate=5e-5, weight_decay=0.01,
+            output_dir=folder, num_train_epochs=epochs, per_device_train_batch_size=BATCH, learning_rate=5e-5, weight_decay=0.01,
             warmup_steps=0.1, eval_strategy="epoch", save_strategy="epoch", save_total_limit=1, load_best_model_at_end=True,
             metric_for_best_model="f1", seed=config.seed, report_to="none", use_cpu=choose_device(config.device).type == "cpu",
             disable_tqdm=True, logging_strategy="no",
@@ -122,17 +140,36 @@ def main(arguments: list[str]) -> None:
         trainer = PlainTrainer(
             model=model.network.body,
             args=settings,
-            train_dataset=Dataset.from_list(training_rows(model, corpus.train)),
+            train_dataset=Dataset.from_list(list(rows)),
             eval_dataset=[],
             data_collator=DataCollatorForTokenClassification(model.tokenizer),
         )
-        trainer.article_model, trainer.dev = model, corpus.dev
+        trainer.article_model, trainer.dev, trainer.rule = model, dev, sentence_rule(config.data)
         trainer.train()
-    result: dict[str, Any] = {"epochs": epochs, "seed": config.seed, "seconds": round(time.monotonic() - began)}
-    for name in ("dev", "test"):
-        strict = score(corpus.split(name), predict(model, corpus.split(name)), config.task)["strict"]
-        result |= {f"{name}_micro": round(100 * strict["micro"]["f1"], 1), f"{name}_macro": round(100 * strict["macro"]["f1"], 1)}
-    print(json.dumps(result))
+
+
+def main(arguments: Sequence[str]) -> Path:
+    """Train, score dev and test, and return the file with the scores."""
+    own = {key: value for key, _, value in (argument.partition("=") for argument in arguments) if key == "epochs"}
+    config = compose(["model.head=softmax", *(argument for argument in arguments if not argument.startswith("epochs="))])
+    if config.task.kind != NER:
+        sys.exit(f"task={config.task.name}: the recipe is one for mentions")
+    epochs = int(own.get("epochs", config.trainer.epochs))
+    corpus, rule = load_corpus(config.data, config.task), sentence_rule(config.data)
+    facts = {"schema_version": SCHEMA_VERSION, **provenance(), "arguments": [*arguments], "epochs": epochs, "seed": config.seed}
+    began = time.monotonic()
+    set_seed(config.seed)
+    model = build_model(config.model, config.task)
+    train(config, model, training_rows(model, corpus.train, rule), corpus.dev, epochs)
+    seconds = round(time.monotonic() - began, 1)
+    scores = {name: score(corpus.split(name), predict(model, corpus.split(name), rule), config.task) for name in ("dev", "test")}
+    folder = MODELS / f"plain-{config.data.name}-{config.model.name}" / f"{time.strftime('%Y%m%d-%H%M%S')}-s{config.seed}"
+    folder.mkdir(parents=True)
+    write_json(folder / "metrics.json", {**facts, "seconds": seconds, **scores})
+    for name, scored in scores.items():
+        print(f"{name:<5} micro F1 {percent(scored['strict']['micro']['f1'])}  macro F1 {percent(scored['strict']['macro']['f1'])}")
+    print(f"{seconds:.0f} s; scores: {folder / 'metrics.json'}")
+    return folder / "metrics.json"
 
 
 if __name__ == "__main__":

@@ -1,16 +1,23 @@
 """The arithmetic of the benchmarks: what their tables are computed from."""
 
+import json
+import re
 import sys
 
 import pytest
 import torch
-from factories import ROOT, make_article
+from factories import ROOT, make_article, make_data, make_task
+from tiny import ENTITIES, SMALL, own_data
 from torch.utils.flop_counter import FlopCounterMode
 from transformers import BertConfig, BertModel
 
+from sitrep.articles import Article, Span
+from sitrep.corpus import load_corpus
+from sitrep.models import build_model
+
 sys.path.insert(0, str(ROOT / "benchmarks"))
 
-from plain_recipe import split_sentences
+import plain_recipe
 from train_speed import grouped_batches, multiply_adds, random_batches, share_read
 
 
@@ -36,9 +43,42 @@ def test_every_row_stands_in_one_batch(n_rows):
         assert sorted(row for batch in batches for row in batch) == list(range(n_rows))
 
 
+SENTENCES = make_article("a", "[Amina](PERSON) left.  She saw [Gao](LOCATION).\n \nThen [Red Banner](ARMED_GROUP) came")
+
+
 def test_sentences_of_the_plain_recipe_keep_their_mentions():
-    article = make_article("a", "[Amina](PERSON) left.  She saw [Gao](LOCATION).\n\nThen [Red Banner](ARMED_GROUP) came")
-    sentences = split_sentences(article)
+    sentences = plain_recipe.split_sentences(SENTENCES, plain_recipe.SENTENCE)
     assert [sentence.text.strip() for sentence in sentences] == ["Amina left.", "She saw Gao.", "Then Red Banner came"]
     assert [sentence.surface(span) for sentence in sentences for span in sentence.spans] == ["Amina", "Gao", "Red Banner"]
-    assert all(article.text[int(s.id) :].startswith(s.text) for s in sentences)
+    assert all(SENTENCES.text[int(s.id) :].startswith(s.text) for s in sentences)
+
+
+@pytest.mark.parametrize(("format", "n_sentences"), [(None, 3), ("conll", 1)])
+def test_sentences_that_are_given_are_not_split(format, n_sentences):
+    assert len(plain_recipe.split_sentences(SENTENCES, plain_recipe.sentence_rule(make_data(format=format)))) == n_sentences
+
+
+def test_what_the_plain_recipe_cuts_is_neither_learnt_nor_found(encoder):
+    config = plain_recipe.compose([*own_data(ROOT), *SMALL, "model=hub", f"model.path={encoder}", "model.head=softmax"])
+    model = build_model(config.model, config.task)
+    size = plain_recipe.n_readable(model.network)
+    assert size == 62  # the tiny encoder reads 64 tokens
+    article = Article("a", "x " * 80 + "\n" + "y " * 3, (Span(0, 1, "PERSON"), Span(150, 151, "PERSON"), Span(163, 164, "DATE")))
+    rows = plain_recipe.training_rows(model, [article], plain_recipe.SENTENCE)
+    learnt = [[model.network.tags.tags[tag] for tag in row["labels"] if tag > 0] for row in rows]
+    assert [len(row["input_ids"]) for row in rows] == [64, 5] and learnt == [["B-PERSON"], ["B-DATE"]]
+    tag = model.network.tags.tags.index("B-DATE")
+    with torch.no_grad():  # every word is a date
+        model.network.body.classifier.bias[tag] = 100
+    (found,) = plain_recipe.predict(model, [article], plain_recipe.SENTENCE)
+    assert [span.start for span in found.spans] == [*range(0, 2 * size, 2), 161, 163, 165]
+
+
+def test_the_plain_recipe_scores_whole_articles(encoder, corpus, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    file = plain_recipe.main([*own_data(corpus), *SMALL, "model=hub", f"model.path={encoder}", "epochs=1", "seed=2"])
+    assert re.fullmatch(r"models/plain-own-hub/\d{8}-\d{6}-s2/metrics.json", str(file))
+    scores = json.loads(file.read_text())
+    articles = load_corpus(plain_recipe.compose(own_data(corpus)).data, make_task(labels=ENTITIES))
+    assert (scores["seed"], scores["epochs"]) == (2, 1) and scores["seconds"] > 0
+    assert scores["test"]["strict"]["micro"]["support"] == sum(len(article.spans) for article in articles.test)

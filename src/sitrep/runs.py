@@ -74,12 +74,12 @@ class Run:
             (self.path / "run.json").open("x").close()
         except FileExistsError as error:
             raise InputError(f"{self.path}: already holds a run; start again, a second later gives another folder") from error
-        started = {**_provenance(), "status": "running", "data_sha256": data_sha256}
+        started = {**provenance(), "status": "running", "data_sha256": data_sha256}
         write_json(self.path / "run.json", {"schema_version": SCHEMA_VERSION, **started, "config": asdict(config)})
 
     def go_on(self) -> None:
         """Add to run.json when, and by which commit and versions, an interrupted run goes on."""
-        self.note(resumed=[*self.info().get("resumed", []), _provenance()])
+        self.note(resumed=[*self.info().get("resumed", []), provenance()])
 
     def finish(self, **facts: Any) -> None:
         """Add `facts` to run.json and mark the run as finished; called last, when all other files are whole."""
@@ -240,7 +240,8 @@ def describe_task(task: TaskConfig) -> str:
     return "named entities" if task.kind == NER else f"{task.field} ({task.kind})"
 
 
-def _provenance() -> dict[str, Any]:
+def provenance() -> dict[str, Any]:
+    """Return commit, versions, and whether the checkout held changes: what a result was made with."""
     commit = _git("rev-parse", "HEAD")
     versions = {"python": platform.python_version()}
     for name in LIBRARIES:
