@@ -9,7 +9,7 @@ import torch
 from factories import ROOT, make_article, make_data, make_task
 from tiny import ENTITIES, SMALL, own_data
 from torch.utils.flop_counter import FlopCounterMode
-from transformers import BertConfig, BertModel
+from transformers import BertConfig, BertForTokenClassification
 
 from sitrep.articles import Article, Span
 from sitrep.corpus import load_corpus
@@ -18,22 +18,26 @@ from sitrep.models import build_model
 sys.path.insert(0, str(ROOT / "benchmarks"))
 
 import plain_recipe
-from train_speed import grouped_batches, multiply_adds, random_batches, share_read
+from train_speed import grouped_batches, linear_shapes, multiply_adds, padding, random_batches
 
 
 @pytest.mark.parametrize("n_tokens", [16, 48])
-def test_multiply_adds_are_half_the_flops_that_torch_counts(n_tokens):
-    config = BertConfig(vocab_size=50, hidden_size=32, num_hidden_layers=2, num_attention_heads=2, intermediate_size=64)
-    network = BertModel(config, add_pooling_layer=False)
+def test_multiply_adds_are_half_the_operations_that_torch_counts(n_tokens):
+    config = BertConfig(vocab_size=50, hidden_size=32, num_hidden_layers=2, num_attention_heads=2, intermediate_size=64, num_labels=5)
+    network = BertForTokenClassification(config)
     network.set_attn_implementation("eager")  # the counter sees through plain products only
     with FlopCounterMode(display=False) as counter:
-        network(input_ids=torch.ones(1, n_tokens, dtype=torch.long)).last_hidden_state.sum().backward()
-    # the first layer's products need no gradient of their input's input, so torch counts a little less than three times forward
-    assert 2 * multiply_adds(n_tokens, 32, 64, 2) == pytest.approx(counter.get_total_flops(), rel=0.05)
+        network(input_ids=torch.ones(1, n_tokens, dtype=torch.long)).logits.sum().backward()
+    assert 2 * multiply_adds(network, n_tokens) == counter.get_total_flops()
 
 
-def test_padding_of_batches():
-    assert share_read([(1, 10), (1, 5), (1, 5)], [[0, 1], [2]]) == pytest.approx(20 / 25)
+def test_linear_layers_are_counted_by_shape():
+    assert linear_shapes(torch.nn.Sequential(*(torch.nn.Linear(2, n) for n in (3, 5, 3)))) == {(2, 3): 2, (2, 5): 1}
+
+
+@pytest.mark.parametrize(("batches", "expected"), [([[0, 1], [2]], 5 / 25), ([[0], [1, 2]], 0), ([[2, 1, 0]], 10 / 30)])
+def test_padding_of_batches(batches, expected):
+    assert padding([(1, 10), (1, 5), (1, 5)], batches) == pytest.approx(expected)
 
 
 @pytest.mark.parametrize("n_rows", [1, 16, 100])
