@@ -25,6 +25,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -60,7 +61,7 @@ def product_rate(shapes: Counter[tuple[int, int]], n_tokens: int, dtype: torch.d
     seconds = work = 0.0
     for (rows, columns), n in shapes.items():
         left, right = torch.randn(n_tokens, rows, dtype=dtype), torch.randn(rows, columns, dtype=dtype)
-        seconds += n * min(_seconds(lambda left=left, right=right: left @ right) for _ in range(10))
+        seconds += n * min(_seconds(partial(torch.matmul, left, right)) for _ in range(10))
         work += n * n_tokens * rows * columns
     return work / seconds
 

@@ -3,21 +3,26 @@
 import json
 import re
 import sys
+from dataclasses import replace
 
 import pytest
 import torch
-from factories import ROOT, make_article, make_data, make_task
+from factories import ROOT, make_article, make_data, make_run, make_task, train_options
 from tiny import ENTITIES, SMALL, own_data
 from torch.utils.flop_counter import FlopCounterMode
 from transformers import BertConfig, BertForTokenClassification
 
 from sitrep.articles import Article, Span
+from sitrep.config import TrainConfig, load
 from sitrep.corpus import load_corpus
 from sitrep.models import build_model
+from sitrep.runs import MODELS
+from sitrep.scoring import score
 
 sys.path.insert(0, str(ROOT / "benchmarks"))
 
 import plain_recipe
+import quality
 from train_speed import grouped_batches, linear_shapes, multiply_adds, padding, random_batches
 
 
@@ -86,3 +91,74 @@ def test_the_plain_recipe_scores_whole_articles(encoder, corpus, tmp_path, monke
     articles = load_corpus(plain_recipe.compose(own_data(corpus)).data, make_task(labels=ENTITIES))
     assert (scores["seed"], scores["epochs"]) == (2, 1) and scores["seconds"] > 0
     assert scores["test"]["strict"]["micro"]["support"] == sum(len(article.spans) for article in articles.test)
+
+
+@pytest.fixture
+def benchmarks_dir(tmp_path):
+    """A folder with an empty folder for each public benchmark."""
+    for row in quality.ROWS.values():
+        if row.data:
+            (tmp_path / "bench = é" / row.data).mkdir(parents=True, exist_ok=True)
+    return tmp_path / "bench = é"
+
+
+@pytest.mark.parametrize("name", quality.ROWS)
+def test_every_row_of_quality_composes(name, benchmarks_dir):
+    lines = quality.train_lines(name, str(benchmarks_dir))
+    configs = [plain_recipe.compose(line) for line in lines]
+    assert tuple(config.seed for config in configs) == quality.ROWS[name].seeds
+    data = quality.ROWS[name].data
+    assert {config.data.path for config in configs} == {str(benchmarks_dir / data) if data else "data/articles"}
+
+
+def test_rows_without_their_data_are_skipped_and_said(tmp_path, capsys):
+    assert quality.main(["satp"]) == 0
+    assert quality.train_lines("re3d-crf", str(tmp_path)) == []
+    shown = capsys.readouterr()
+    assert shown.err.splitlines() == [
+        "satp: skipped, benchmarks_dir=DIR says where satp-relevant is",
+        f"re3d-crf: skipped, no folder {tmp_path / 're3d-raw'}",
+    ]
+    assert shown.out.splitlines()[0].startswith("| row | seeds | commit | minutes |")
+
+
+@pytest.mark.parametrize("argument", ["nre", "benchmark_dir=x", "reuse=yes"])
+def test_misspelt_arguments_of_quality_are_refused(argument):
+    with pytest.raises(SystemExit, match=argument.split("=")[0]):
+        quality.main([argument])
+
+
+CLEAN = {"commit": "c" * 40, "dirty": False}
+
+
+@pytest.mark.parametrize(
+    ("made_by", "checkout", "found"),
+    [
+        (CLEAN, CLEAN, True),
+        (CLEAN, {**CLEAN, "commit": "d" * 40}, False),
+        (CLEAN, {**CLEAN, "dirty": True}, False),
+        ({**CLEAN, "dirty": True}, CLEAN, False),
+        ({**CLEAN, "dirty": True}, None, True),
+        ({**CLEAN, "data_sha256": "1" * 64}, None, False),
+    ],
+)
+def test_runs_of_the_same_code_and_articles_are_reused(tmp_path, monkeypatch, made_by, checkout, found):
+    monkeypatch.chdir(tmp_path)
+    run = make_run(MODELS / "articles-ner-lookup" / "1", data__path="here")
+    run.finish(seconds=1.0, **made_by)
+    wanted = load(TrainConfig, train_options(data__path="elsewhere"))
+    assert quality.find_run(wanted, "0" * 64, checkout) == (run if found else None)
+    assert quality.find_run(replace(wanted, seed=2), "0" * 64, checkout) is None
+
+
+def test_table_of_quality_has_means_and_deviations(tmp_path, capsys):
+    gold = [make_article("1", "[Amina](PERSON) in [Gao](LOCATION).")]
+    runs = [make_run(tmp_path / str(seed), seed=seed) for seed in (1, 2)]
+    for run, pred, dirty in zip(runs, (gold, [make_article("1", "[Amina](PERSON) in Gao.")]), (False, True), strict=True):
+        for name in ("dev", "test"):
+            run.save_evaluation({"name": name, **score(gold, pred, run.config().task)}, gold, pred)
+        run.finish(seconds=90.0, commit="c" * 40, dirty=dirty)
+    quality.print_tables({"ner": runs})
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[2] == "| ner | 1, 2 | `ccccccc` `ccccccc*` | 1.5 | 83.3 ± 23.6 | 75.0 ± 35.4 | 83.3 ± 23.6 | 75.0 ± 35.4 |  |"
+    assert "| `LOCATION` | 50.0 ± 70.7 (1) | 50.0 ± 70.7 (1) |" in lines and "| `ARMED_GROUP` | n/a (0) | n/a (0) |" in lines
