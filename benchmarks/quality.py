@@ -115,7 +115,7 @@ def find_run(config: TrainConfig, data_sha256: str, checkout: dict[str, Any] | N
     wanted = _comparable(asdict(config))
     for run in reversed(finished_runs()):
         info = run.info()
-        same_code = checkout is None or (info["commit"] == checkout["commit"] and not info["dirty"] and not checkout["dirty"])
+        same_code = checkout is None or {_code(start) for start in [checkout, *run.starts()]} == {(checkout["commit"], False)}
         if same_code and info["data_sha256"] == data_sha256 and _comparable(info["config"]) == wanted:
             return run
     return None
@@ -125,6 +125,10 @@ def _comparable(config: dict[str, Any]) -> dict[str, Any]:
     """Return a config as JSON holds it, without the place of the data: its fingerprint is compared."""
     plain = json.loads(json.dumps(config))
     return {**plain, "data": {**plain["data"], "path": None}}
+
+
+def _code(start: dict[str, Any]) -> tuple[str | None, bool]:
+    return start["commit"], bool(start["dirty"])
 
 
 def print_tables(rows: dict[str, list[Run]]) -> None:
@@ -141,7 +145,8 @@ def print_tables(rows: dict[str, list[Run]]) -> None:
 
 def _cells(name: str, runs: Sequence[Run]) -> list[str]:
     infos = [run.info() for run in runs]
-    commits = {(info["commit"] or "none")[:7] + ("*" if info["dirty"] else "") for info in infos}
+    codes = {_code(start) for run in runs for start in run.starts()}
+    commits = {(commit or "none")[:7] + ("*" if dirty else "") for commit, dirty in codes}
     cells = [name, ", ".join(str(info["config"]["seed"]) for info in infos), " ".join(f"`{commit}`" for commit in sorted(commits))]
     cells.append(f"{statistics.fmean(info['seconds'] for info in infos) / 60:.1f}")
     for split in ("dev", "test"):

@@ -138,6 +138,8 @@ CLEAN = {"commit": "c" * 40, "dirty": False}
         (CLEAN, {**CLEAN, "commit": "d" * 40}, False),
         (CLEAN, {**CLEAN, "dirty": True}, False),
         ({**CLEAN, "dirty": True}, CLEAN, False),
+        ({**CLEAN, "resumed": [CLEAN]}, CLEAN, True),
+        ({**CLEAN, "resumed": [{**CLEAN, "commit": "d" * 40}]}, CLEAN, False),
         ({**CLEAN, "dirty": True}, None, True),
         ({**CLEAN, "data_sha256": "1" * 64}, None, False),
     ],

@@ -58,10 +58,10 @@ def test_runs_that_differ_only_by_seed_stand_together(scored_run):
     assert groups[0]["f1"]["ARMED_GROUP"] == {"mean": None, "sd": None}
 
 
-@pytest.mark.parametrize("fact", ["commit", "data_sha256"])
-def test_runs_of_another_commit_or_data_stand_apart(scored_run, fact):
+@pytest.mark.parametrize("facts", [{"commit": "f" * 40}, {"data_sha256": "f" * 64}, {"resumed": [{"commit": "f" * 40}]}])
+def test_runs_of_another_commit_or_data_stand_apart(scored_run, facts):
     runs = [scored_run(str(seed), seed=seed) for seed in (1, 2, 3)]
-    runs[1].finish(**{fact: "f" * 40})
+    runs[1].finish(**facts)
     groups = compare_runs(runs, "test")["groups"]
     assert members(groups) == [["1", "3"], ["2"]]
     assert [group["repeats"] for group in groups] == [None, None]

@@ -53,7 +53,8 @@ def _group(members: Sequence[Member]) -> list[tuple[int | None, list[Member]]]:
     alike: dict[str, list[int]] = {}  # the groups of one config, in order
     for run, scores in members:
         info = run.info()
-        known = alike.setdefault(json.dumps([info["commit"], info["data_sha256"], {**info["config"], "seed": None}], sort_keys=True), [])
+        commits = list(dict.fromkeys(start["commit"] for start in run.starts()))
+        known = alike.setdefault(json.dumps([commits, info["data_sha256"], {**info["config"], "seed": None}], sort_keys=True), [])
         fitting = next((index for index in known if _seed(run) not in {_seed(other) for other, _ in groups[index][1]}), None)
         if fitting is None:
             groups.append((known[0] if known else None, []))

@@ -77,6 +77,11 @@ class Run:
         started = {**provenance(), "status": "running", "data_sha256": data_sha256}
         write_json(self.path / "run.json", {"schema_version": SCHEMA_VERSION, **started, "config": asdict(config)})
 
+    def starts(self) -> list[dict[str, Any]]:
+        """Return commit, versions and time of the run's start and of each time it went on."""
+        info = self.info()
+        return [info, *info.get("resumed", [])]
+
     def go_on(self) -> None:
         """Add to run.json when, and by which commit and versions, an interrupted run goes on."""
         self.note(resumed=[*self.info().get("resumed", []), provenance()])
@@ -241,7 +246,7 @@ def describe_task(task: TaskConfig) -> str:
 
 
 def provenance() -> dict[str, Any]:
-    """Return commit, versions, and whether the checkout held changes: what a result was made with."""
+    """Return time, commit, versions, and whether the checkout held changes: what a result is made with."""
     commit = _git("rev-parse", "HEAD")
     versions = {"python": platform.python_version()}
     for name in LIBRARIES:
