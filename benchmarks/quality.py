@@ -23,12 +23,13 @@ from typing import Any
 import hydra
 
 from sitrep.articles import fingerprint
+from sitrep.comparison import mean_over_seeds
 from sitrep.config import TrainConfig, load
 from sitrep.corpus import load_corpus
 from sitrep.errors import InputError
 from sitrep.runs import Run, finished_runs, provenance
 from sitrep.shell import CONFIGS, quote_path
-from sitrep.terminal import percent
+from sitrep.terminal import mean_and_deviation
 
 
 @dataclass(frozen=True)
@@ -162,10 +163,7 @@ def _label_cell(runs: Sequence[Run], split: str, label: str) -> str:
 
 
 def _mean(values: Sequence[float | None]) -> str:
-    defined = [value for value in values if value is not None]
-    if len(defined) < len(values):
-        return "n/a"
-    return percent(statistics.fmean(defined)) + (f" ± {100 * statistics.stdev(defined):.1f}" if len(defined) > 1 else "")
+    return mean_and_deviation(mean_over_seeds(values))
 
 
 def _say(text: str) -> None:

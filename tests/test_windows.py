@@ -12,7 +12,8 @@ from tiny import KINDS, project_sentences, train_tokenizer
 
 from sitrep.articles import Article, Span
 from sitrep.labels import TagSet
-from sitrep.windows import IGNORED, Windower, align, batches_by_length, cut_windows, decode_mentions, share_out
+from sitrep.sampling import batches_by_length
+from sitrep.windows import IGNORED, Windower, align, cut_windows, decode_mentions, share_out
 
 TAGS = TagSet(("PERSON", "LOCATION"))
 

@@ -70,7 +70,7 @@ def _seed(run: Run) -> int:
 def _summarise(members: Sequence[Member]) -> dict[str, Any]:
     rows = [dict(_f1s(scores)) for _, scores in members]
     runs = [{"path": str(run.path), "seed": _seed(run), "seconds": run.info().get("seconds")} for run, _ in members]
-    return {"runs": runs, "f1": {name: _mean([row[name] for row in rows]) for name in rows[0]}}
+    return {"runs": runs, "f1": {name: mean_over_seeds([row[name] for row in rows]) for name in rows[0]}}
 
 
 def _f1s(scores: dict[str, Any]) -> Iterator[tuple[str, float | None]]:
@@ -82,7 +82,8 @@ def _f1s(scores: dict[str, Any]) -> Iterator[tuple[str, float | None]]:
         yield "example F1", scores["example_f1"]
 
 
-def _mean(values: Sequence[float | None]) -> dict[str, float | None]:
+def mean_over_seeds(values: Sequence[float | None]) -> dict[str, float | None]:
+    """Return `mean` and `sd`, the sample standard deviation (None for one value); both None where a value is undefined."""
     defined = [value for value in values if value is not None]
     if len(defined) < len(values):
         return {"mean": None, "sd": None}

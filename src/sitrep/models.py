@@ -24,7 +24,7 @@ from sitrep.config import NER, ModelConfig, TaskConfig, load
 from sitrep.errors import InputError
 from sitrep.heads import choose_head
 from sitrep.heads.base import Head
-from sitrep.runs import open_run
+from sitrep.runs import SCHEMA_VERSION, open_run
 from sitrep.windows import Windower
 
 HEAD_FILE = "head.safetensors"
@@ -76,7 +76,7 @@ class Model:
         self.tokenizer.save_pretrained(temporary)
         if own := self.network.own_state():
             save_file(own, temporary / HEAD_FILE)
-        settings = {"schema_version": 1, "head": self.head, "task": asdict(self.task)}
+        settings = {"schema_version": SCHEMA_VERSION, "head": self.head, "task": asdict(self.task)}
         (temporary / "sitrep.json").write_text(json.dumps(settings, indent=2) + "\n")
         shutil.rmtree(folder, ignore_errors=True)
         temporary.rename(folder)

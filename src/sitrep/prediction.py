@@ -11,17 +11,14 @@ import torch
 from sitrep.articles import Article
 from sitrep.heads.base import pad_windows
 from sitrep.models import Model
-from sitrep.windows import batches_by_length
+from sitrep.sampling import batches_by_length
 
 LOOK_AHEAD = 64  # articles whose windows are sorted by length together, so that batches hold little padding
 BATCH_TOKENS = 4096  # padded tokens read at once
 
 
 class EncoderReader:
-    """Reads articles with a trained encoder; whole articles, whatever their length.
-
-    thresholds: label -> score from which a label of a class field is given; 0.5 where a label has none
-    """
+    """Reads articles with a trained encoder; whole articles, whatever their length."""
 
     def __init__(self, model: Model, device: torch.device, thresholds: Mapping[str, float] | None = None) -> None:
         self.model = model

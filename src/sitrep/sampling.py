@@ -66,6 +66,12 @@ def pack(shapes: Sequence[Shape], order: Sequence[int], budget: float) -> list[l
     return batches
 
 
+def batches_by_length(lengths: Sequence[int], budget: int) -> list[list[int]]:
+    """Return indices of rows of one window in batches, longest first, whose padded size stays within `budget` (one row at least)."""
+    longest_first = sorted(range(len(lengths)), key=lengths.__getitem__, reverse=True)
+    return pack([(1, length) for length in lengths], longest_first, budget)
+
+
 def cut_evenly(shapes: Sequence[Shape], order: Sequence[int], n_batches: int) -> list[list[int]]:
     """Return `order` cut into exactly `n_batches` runs, the largest padded size as small as can be."""
     low, high = 0, padded_size(shapes, order)

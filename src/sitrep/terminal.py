@@ -75,7 +75,7 @@ def comparison_table(comparison: dict[str, Any]) -> Group:
     if len(groups) > MAX_COLUMNS:
         table = _table("runs", averages)
         for group in groups:
-            table.add_row(group["letter"], *(_mean_f1(group["f1"][name]) for name in averages))
+            table.add_row(group["letter"], *(mean_and_deviation(group["f1"][name]) for name in averages))
         return _titled(title, table)
     table = _table("label", [*(group["letter"] for group in groups), *(["B - A"] if len(groups) == 2 else []), "support"])
     for label in comparison["labels"]:
@@ -111,12 +111,13 @@ def _ratios(counts: dict[str, Any]) -> list[str]:
 
 
 def _f1_cells(groups: Sequence[dict[str, Any]], name: str) -> list[str]:
-    shown = [_mean_f1(group["f1"][name]) for group in groups]
+    shown = [mean_and_deviation(group["f1"][name]) for group in groups]
     if len(groups) == 2:
         first, second = (group["f1"][name]["mean"] for group in groups)
         shown.append("n/a" if None in (first, second) else f"{100 * (second - first):+.1f}")
     return shown
 
 
-def _mean_f1(value: dict[str, float | None]) -> str:
+def mean_and_deviation(value: dict[str, float | None]) -> str:
+    """Return a mean with its deviation where there is one: `83.2 ± 0.4`, in percent."""
     return percent(value["mean"]) + (f" ± {100 * value['sd']:.1f}" if value["sd"] is not None else "")

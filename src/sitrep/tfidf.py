@@ -23,7 +23,8 @@ from sitrep.calibration import decide
 from sitrep.config import TaskConfig, TfidfConfig
 from sitrep.config import load as load_config
 from sitrep.errors import InputError
-from sitrep.runs import SCHEMA_VERSION, replacing
+from sitrep.formats.files import replacing
+from sitrep.runs import SCHEMA_VERSION
 
 FILE_NAME = "tfidf.skops"
 TRUSTED: list[str] = []  # types beyond those that skops itself takes for harmless; a file that holds others is not loaded

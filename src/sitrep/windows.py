@@ -11,7 +11,7 @@ import itertools
 import math
 import unicodedata
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -193,18 +193,6 @@ def share_out(windows: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
     """Return one half-open range a window: its tokens that no other window sees from further inside. Overlaps are halved."""
     middles = [(left[1] + right[0]) // 2 for left, right in itertools.pairwise(windows)]
     return list(zip([0, *middles], [*middles, windows[-1][1]], strict=True))
-
-
-def batches_by_length(lengths: Sequence[int], max_tokens: int) -> Iterator[list[int]]:
-    """Yield lists of indices, longest first, whose padded size stays within `max_tokens` (one index at least)."""
-    batch: list[int] = []
-    for index in sorted(range(len(lengths)), key=lengths.__getitem__, reverse=True):
-        if batch and lengths[batch[0]] * (len(batch) + 1) > max_tokens:
-            yield batch
-            batch = []
-        batch.append(index)
-    if batch:
-        yield batch
 
 
 def scored_tokens(encoded: EncodedArticle) -> list[int]:
