@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import is_dataclass, make_dataclass
+from dataclasses import MISSING, field, fields, is_dataclass, make_dataclass
 from functools import cache
 from typing import Any, TypeVar, get_args, get_type_hints
 
@@ -50,11 +50,13 @@ def load(schema: type[Config], composed: DictConfig | dict) -> Config:
 @cache
 def _unfrozen(schema: Any) -> type:
     """Return a twin of a dataclass that OmegaConf can merge into: it takes frozen ones for read-only, nested ones too."""
-    twins: list[tuple[str, Any]] = []
+    defaults = {item.name: item.default for item in fields(schema) if item.default is not MISSING}
+    twins: list[tuple[str, Any, Any]] = []
     for name, hint in get_type_hints(schema).items():
         nested = _nested(hint)
         twin = _unfrozen(nested) if nested else hint
-        twins.append((name, twin if nested in (None, hint) else twin | None))
+        default = field(default=defaults[name]) if name in defaults else field()
+        twins.append((name, twin if nested in (None, hint) else twin | None, default))
     return make_dataclass(schema.__name__, twins)
 
 

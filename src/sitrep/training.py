@@ -1,6 +1,6 @@
 """Wiring of `transformers.Trainer`: token-budget batches, rates by layer, the best epoch on dev, resumption.
 
-NER learns from windows; a class field learns from articles, whose windows are read together.
+NER and mlm learn from windows; a class field learns from articles, whose windows are read together.
 """
 
 from __future__ import annotations
@@ -29,7 +29,6 @@ from sitrep.prediction import EncoderReader
 from sitrep.processes import is_writer
 from sitrep.runs import Run
 from sitrep.sampling import BudgetBatches, Shape, padded_size
-from sitrep.scoring import score
 from sitrep.windows import Lost
 
 log = logging.getLogger(__name__)
@@ -38,7 +37,7 @@ disable_progress_bar()
 
 @dataclass(frozen=True)
 class TrainingData:
-    """What the network sees: one row a window (NER) or an article (classes), and what that could not hold."""
+    """What the network sees: one row a window (NER, mlm) or an article (classes), and what that could not hold."""
 
     rows: Dataset
     shapes: list[Shape]
@@ -75,14 +74,14 @@ def train_model(
     state: a folder of the Trainer's to go on from; the weights at the end are then those of an undisturbed training.
     """
     set_seed(seed)
-    trainer = ArticleTrainer(model, config, train, dev, run, args=_arguments(config, run, seed, device))
+    trainer = ArticleTrainer(model, config, train, dev, run, args=_arguments(config, model, run, seed, device))
     if config.patience:
         trainer.add_callback(EarlyStoppingCallback(config.patience))
     trainer.add_callback(StatesMoveWithTheRun(run.path))
     trainer.train(resume_from_checkpoint=str(state) if state else None)
 
 
-def _arguments(config: TrainerConfig, run: Run, seed: int, device: torch.device) -> TrainingArguments:
+def _arguments(config: TrainerConfig, model: Model, run: Run, seed: int, device: torch.device) -> TrainingArguments:
     if device.index:
         raise InputError(f"device={device}: training takes the first GPU that it sees; start it with CUDA_VISIBLE_DEVICES={device.index}")
     arguments = TrainingArguments(
@@ -97,8 +96,8 @@ def _arguments(config: TrainerConfig, run: Run, seed: int, device: torch.device)
         save_strategy="epoch",
         save_total_limit=1,  # beside the best
         load_best_model_at_end=True,
-        metric_for_best_model="f1",
-        greater_is_better=True,
+        metric_for_best_model=model.network.best_measure,
+        greater_is_better=model.network.higher_is_better,
         restore_callback_states_from_checkpoint=True,  # the patience of early stopping
         logging_strategy="epoch",
         logging_nan_inf_filter=False,  # such a loss ends the training, see compute_loss
@@ -144,7 +143,7 @@ class EpochLoader(DataLoader):
 
 
 class ArticleTrainer(Trainer):
-    """A `Trainer` that scores whole dev articles after each epoch, with the scorer that also scores the test split."""
+    """A `Trainer` that has the head measure itself on whole dev articles after each epoch."""
 
     def __init__(
         self, model: Model, config: TrainerConfig, train: TrainingData, dev: Sequence[Article], run: Run, *, args: TrainingArguments
@@ -192,24 +191,21 @@ class ArticleTrainer(Trainer):
         return (loss, None) if return_outputs else loss
 
     def evaluate(self, eval_dataset: Any = None, ignore_keys: Any = None, metric_key_prefix: str = "eval") -> dict[str, float]:
-        """Read the dev articles, score them, and add a line to the run's history."""
-        task = self.article_model.task
-        pred = list(EncoderReader(self.article_model, self.args.device).read(self.dev))
-        strict = score(self.dev, pred, task)["strict"]
-        micro, macro = strict["micro"]["f1"] or 0.0, strict["macro"]["f1"] or 0.0
+        """Measure the model on the dev articles, and add a line to the run's history."""
+        measures = self.article_model.network.measure(self.dev, EncoderReader(self.article_model, self.args.device).read)
         losses = [row["loss"] for row in self.state.log_history if "loss" in row]
         row = {
             "epoch": round(self.state.epoch or 0, 2),
             "step": self.state.global_step,
             "loss": round(losses[-1], 4) if losses else None,
-            "micro_f1": micro,
-            "macro_f1": macro,
+            **measures,
             "seconds": round(time.monotonic() - self.began, 1),
         }
         if is_writer():
             self.run.append_history(row)
-        log.info("epoch %-4g dev micro F1 %.4f  macro F1 %.4f  loss %s  %.0f s", row["epoch"], micro, macro, row["loss"], row["seconds"])
-        metrics = {f"{metric_key_prefix}_f1": micro}
+        shown = "  ".join(f"{name.replace('_f1', ' F1').replace('_', ' ')} {value:.4f}" for name, value in measures.items())
+        log.info("epoch %-4g dev %s  loss %s  %.0f s", row["epoch"], shown, row["loss"], row["seconds"])
+        metrics = {f"{metric_key_prefix}_{name}": value for name, value in measures.items()}
         self.control: TrainerControl = self.callback_handler.on_evaluate(self.args, self.state, self.control, metrics)
         return metrics
 
@@ -221,7 +217,9 @@ class ArticleTrainer(Trainer):
         """Write the weights; `Trainer` would pickle its arguments beside them."""
         folder = Path(str(output_dir))
         folder.mkdir(parents=True, exist_ok=True)
-        save_file(state_dict or self.article_model.network.state_dict(), folder / "model.safetensors", metadata={"format": "pt"})
+        weights = state_dict or self.article_model.network.state_dict()
+        copies = {name: tensor.clone() for name, tensor in weights.items()}  # safetensors refuses tied weights that share memory
+        save_file(copies, folder / "model.safetensors", metadata={"format": "pt"})
 
 
 def parameter_groups(model: Model, config: TrainerConfig) -> list[dict[str, Any]]:
@@ -243,9 +241,9 @@ def tokens_per_second(model: Model, train: TrainingData, config: TrainerConfig, 
     """Time one forward and backward pass of the largest batch; neither weights nor random state are changed."""
     batches = BudgetBatches(train.shapes, config.batch_tokens, seed=0)
     largest = max(batches, key=lambda rows: padded_size(train.shapes, rows))
-    batch = {name: tensor.to(device) for name, tensor in model.network.collate([train.rows[row] for row in largest]).items()}
     network = model.network.to(device).train()
     with torch.random.fork_rng(), torch.autocast(device.type, torch.bfloat16, enabled=use_bf16(config.precision, device)):
+        batch = {name: tensor.to(device) for name, tensor in network.collate([train.rows[row] for row in largest]).items()}
         began = time.monotonic()
         network(**batch).backward()
         seconds = time.monotonic() - began

@@ -6,7 +6,7 @@ A head is a network: the encoder (`body`, a plain transformers model that is sav
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
@@ -16,6 +16,7 @@ from transformers import PreTrainedModel
 
 from sitrep.articles import Article
 from sitrep.config import TaskConfig
+from sitrep.scoring import score
 from sitrep.windows import EncodedArticle, Lost, Windower
 
 Row = dict[str, Any]
@@ -26,6 +27,9 @@ class Head(nn.Module, ABC):
     """An encoder with a head for one task."""
 
     body_class: ClassVar[Any]  # the transformers class that builds `body`
+    best_measure: ClassVar[str] = "micro_f1"  # of `measure`: which epoch is the best
+    higher_is_better: ClassVar[bool] = True
+    needs_mask_token: ClassVar[bool] = False
 
     def __init__(self, body: PreTrainedModel, task: TaskConfig, windower: Windower) -> None:
         super().__init__()
@@ -37,7 +41,7 @@ class Head(nn.Module, ABC):
     @classmethod
     @abstractmethod
     def outputs(cls, task: TaskConfig) -> tuple[str, ...]:
-        """Return the names of what the body scores."""
+        """Return the names of what the body scores; none where that is words."""
 
     @abstractmethod
     def training_rows(self, encoded: EncodedArticle) -> tuple[list[Row], list[Lost]]:
@@ -67,6 +71,11 @@ class Head(nn.Module, ABC):
         """Return the loss where targets are given, the scores otherwise."""
         scores = self.score(input_ids, attention_mask)
         return self.loss(scores.float(), attention_mask=attention_mask, **targets) if targets else scores
+
+    def measure(self, dev: Sequence[Article], read: Callable[[Sequence[Article]], Iterable[Article]]) -> dict[str, float]:
+        """Return how good the network is on `dev`, for the history and the choice of the best epoch; `read` finds what it finds there."""
+        strict = score(dev, list(read(dev)), self.task)["strict"]
+        return {f"{average}_f1": strict[average]["f1"] or 0.0 for average in ("micro", "macro")}
 
     def lost(self, encoded: EncodedArticle) -> list[Lost]:
         """Return the gold mentions of an article that the head cannot represent."""
