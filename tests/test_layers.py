@@ -15,7 +15,7 @@ FLOORS = (
     {"formats.files"},
     {f"formats.{name}" for name in ("annotated", "brat", "conll", "indicators", "jsonl", "re3d", "text")},
     {"formats", "labels", "scoring", "terminal"},
-    {"splits", "runs"},
+    {"splits", "runs", "leaks"},
     {"corpus"},
     {"windows", "lookup", "calibration"},
     {"heads.base", "heads.chain", "sampling"},
