@@ -55,6 +55,9 @@ def train_options(**changes: Any) -> dict[str, Any]:
         "windows": windows,
         "pooling": None,
         "thresholds": None,
+        "held_out": None,
+        "held_back": None,
+        "leave_out": None,
     }
     options["model"] = {
         "name": "lookup",

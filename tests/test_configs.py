@@ -37,6 +37,8 @@ CASES = {
     "task/ner": ("train", "task=ner"),
     "task/topics": ("train", "task=topics"),
     "task/region": ("train", "task=region"),
+    "task/mlm": ("train", "task=mlm"),
+    "trainer/mlm": ("train", "task=mlm"),
     "trainer/ner": ("train", "trainer=ner", "task=ner"),
     "trainer/classification": ("train", "task=region"),
     "experiment/quickstart": ("train", "experiment=quickstart"),
@@ -62,7 +64,8 @@ def test_a_config_composes_and_loads(name):
 
 
 @pytest.mark.parametrize(
-    ("task", "name"), [("ner", "trainer/ner"), ("topics", "trainer/classification"), ("region", "trainer/classification")]
+    ("task", "name"),
+    [("ner", "trainer/ner"), ("topics", "trainer/classification"), ("region", "trainer/classification"), ("mlm", "trainer/mlm")],
 )
 def test_a_task_chooses_its_trainer(task, name):
     expected = yaml.safe_load((CONFIGS / f"{name}.yaml").read_text())
@@ -75,6 +78,12 @@ def test_the_labels_of_a_task_are_those_of_its_data(task):
     config = compose("train", f"task={task}")
     assert config.task.labels == config.data.labels[config.task.field or "entities"]
     assert set(config.data.split_shares) == set(SPLITS)
+
+
+def test_mlm_holds_back_the_articles_that_models_are_measured_on():
+    task = compose("train", "task=mlm", *OWN).task
+    assert task.held_back == compose("train").data
+    assert compose("train", "task=mlm", "task.held_back=null").task.held_back is None
 
 
 BENCHMARKS = {"re3d": ("ner", 14, 14), "re3d_conflibert": ("ner", 10, 3), "insightcrime": ("topics", 7, 3), "satp": ("topics", 4, 3)}

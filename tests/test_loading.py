@@ -18,6 +18,13 @@ def test_load_gives_the_values_as_they_are():
     assert asdict(load(TrainConfig, train_options())) == train_options()
 
 
+def test_what_only_mlm_has_need_not_be_given():
+    options = train_options()
+    for key in ("held_out", "held_back", "leave_out"):  # as in runs and YAML files written before there was mlm
+        del options["task"][key]
+    assert asdict(load(TrainConfig, options)) == train_options()
+
+
 def test_loaded_configs_are_frozen_all_the_way_down():
     config = load(TrainConfig, train_options())
     with pytest.raises(FrozenInstanceError):

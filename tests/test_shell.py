@@ -56,6 +56,14 @@ def test_a_single_run_is_a_list_of_one(argument, expected):
     assert compose("predict", argument, "input=x", "output=y.jsonl").run == expected
 
 
+@pytest.mark.parametrize(
+    ("argument", "expected"),
+    [("task.leave_out=a=b (c)", ["a=b (c)"]), ("task.leave_out=[conll:a b, c=d]", ["conll:a b", "c=d"]), ("task.leave_out=[]", [])],
+)
+def test_paths_to_leave_out_are_a_list(argument, expected):
+    assert compose("train", "task=mlm", argument).task.leave_out == expected
+
+
 def test_an_empty_list_of_runs_is_refused():
     with pytest.raises(InputError, match=r"names no run"):
         compose("predict", "run=[]", "input=x", "output=y.jsonl")

@@ -68,9 +68,11 @@ def own_data(corpus: Path) -> list[str]:
     return ["data=own", f"data.path={corpus}", *(f"data.labels.{field}=[{','.join(names)}]" for field, names in labels.items())]
 
 
-def write_encoder(folder: Path) -> Path:
+def write_encoder(folder: Path, *, mask_token: str | None = None) -> Path:
     """Write an untrained BERT of two thin layers, with its tokenizer."""
     tokenizer = train_tokenizer("wordpiece", project_sentences())
+    if mask_token:
+        tokenizer.add_special_tokens({"mask_token": mask_token})
     set_seed(0)
     network = BertModel(
         BertConfig(

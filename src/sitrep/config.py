@@ -12,7 +12,8 @@ from sitrep.errors import InputError, did_you_mean
 from sitrep.loading import load  # noqa: F401  (imported from here, together with the schema that it is to fill)
 
 NER = "ner"
-KINDS = (NER, "multi-label", "multi-class", "binary")
+MLM = "mlm"
+KINDS = (NER, "multi-label", "multi-class", "binary", MLM)
 SPLITS = ("train", "dev", "test")
 PRECISIONS = ("auto", "fp32", "bf16")
 POOLINGS = ("mean", "max")
@@ -37,10 +38,15 @@ class WindowsConfig:
 
 @dataclass(frozen=True)
 class TaskConfig:
-    """What is learnt: the mentions (`kind: ner`), or a class field of the article.
+    """What is learnt: the mentions (`kind: ner`), a class field of the article, or the words themselves (`kind: mlm`), without labels.
 
     pooling: of class fields, how the logits of an article's windows become the article's: `mean` or `max`
     thresholds: of fields that hold any number of labels, the score from which a label is given: `dev` (fitted on dev) or `fixed` (0.5)
+
+    Of mlm only:
+    held_out:  share of the articles that are not learnt from but measure the loss, where no split says which
+    held_back: data whose dev and test texts must not be learnt from
+    leave_out: paths (`PATH`, `FORMAT:PATH`) whose texts must not be learnt from either
     """
 
     name: str
@@ -50,17 +56,22 @@ class TaskConfig:
     windows: WindowsConfig
     pooling: str | None
     thresholds: str | None
+    held_out: float | None = None
+    held_back: DataConfig | None = None
+    leave_out: list[str] | None = None
 
     def __post_init__(self) -> None:
         _require(self.kind in KINDS, f"task.kind={self.kind!r} is no kind{did_you_mean(self.kind, KINDS)}")
-        _require(bool(self.field) == (self.kind != NER), f"task {self.name!r}: a class task names its field, NER has none")
+        is_class = self.kind not in (NER, MLM)
+        _require(bool(self.field) == is_class, f"task {self.name!r}: a class task names its field, NER has none, nor has mlm")
+        self._check_mlm()
         key = f"data.labels.{self.field or 'entities'}"
-        _require(bool(self.labels), f"task {self.name!r} has no labels; declare them: '{key}=[LABEL,...]'")
+        _require(bool(self.labels) or self.kind == MLM, f"task {self.name!r} has no labels; declare them: '{key}=[LABEL,...]'")
         _require(len(set(self.labels)) == len(self.labels), f"{key} holds a label twice: {', '.join(self.labels)}")
         _require(
             self.kind != "binary" or len(self.labels) == 1, f"{key}: a binary field declares its one positive label, found {self.labels}"
         )
-        allowed = (None,) if self.kind == NER else POOLINGS
+        allowed = POOLINGS if is_class else (None,)
         known = did_you_mean(str(self.pooling), map(str, allowed))
         _require(self.pooling in allowed, f"task.pooling={self.pooling} does not fit a {self.kind} task{known}")
         if self.kind in ("multi-label", "binary"):
@@ -68,6 +79,15 @@ class TaskConfig:
             _require(self.thresholds in THRESHOLDS, f"task.thresholds={self.thresholds} is unknown{known}")
         else:
             _require(self.thresholds is None, f"task.thresholds={self.thresholds}: a {self.kind} task has no thresholds; set it to null")
+
+    def _check_mlm(self) -> None:
+        if self.kind == MLM:
+            _require(not self.labels, f"task.labels={self.labels}: mlm learns without labels; set it to []")
+            _require(self.held_out is not None and 0 < self.held_out < 1, f"task.held_out={self.held_out} must lie between 0 and 1")
+            _require(self.leave_out is not None, "task.leave_out=null: give paths, or [] for none")
+            return
+        for name in ("held_out", "held_back", "leave_out"):
+            _require(getattr(self, name) is None, f"task.{name} is for kind mlm, which learns without labels; task {self.name!r} has none")
 
 
 @dataclass(frozen=True)
@@ -184,6 +204,10 @@ class TrainConfig:
 
     def __post_init__(self) -> None:
         is_ner = self.task.kind == NER
+        _require(
+            self.task.kind != MLM or self.model.kind == "encoder",
+            f"model={self.model.name}: task={self.task.name} goes on training an encoder; choose model=minilm or model=hub",
+        )
         _require(0 <= self.seed < 2**32, f"seed={self.seed} must lie between 0 and 2^32 - 1")
         _require(self.model.kind != "lookup" or is_ner, f"model=lookup is the baseline for mentions; for {self.task.name} use model=tfidf")
         _require(

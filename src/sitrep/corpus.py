@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sitrep.articles import Article
-from sitrep.config import NER, SPLITS, DataConfig, TaskConfig
+from sitrep.config import MLM, NER, SPLITS, DataConfig, TaskConfig
 from sitrep.errors import InputError
 from sitrep.formats import read_articles
 from sitrep.formats.files import check_sha256
@@ -20,12 +20,22 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
+class LeftOut:
+    """An article that is not learnt from, since it shares a sentence with one that must not be; see leaks.py."""
+
+    article_id: str
+    reason: str
+    sentence: str
+
+
+@dataclass(frozen=True)
 class Corpus:
-    """Labelled articles by split, each in the order of their files."""
+    """Articles by split, each in the order of their files; labelled, but for mlm."""
 
     train: tuple[Article, ...]
     dev: tuple[Article, ...]
     test: tuple[Article, ...]
+    left_out: tuple[LeftOut, ...] = ()
 
     def split(self, name: str) -> tuple[Article, ...]:
         """Return the articles of `train`, `dev` or `test`."""
@@ -46,7 +56,8 @@ def load_corpus(data: DataConfig, task: TaskConfig) -> Corpus:
         log.info("made a new split by article (data.split_by=%s) and saved it as %s", data.split_by, splits_path(data))
     splits = known_splits(articles, data)
     check_complete(articles, splits, data)
-    corpus = Corpus(**{name: tuple(a for a in articles if splits[a.id] == name) for name in SPLITS})
+    train, dev, test = (tuple(a for a in articles if splits[a.id] == name) for name in SPLITS)
+    corpus = Corpus(train, dev, test)
     _warn_of_leaks(corpus)
     return corpus
 
@@ -92,6 +103,8 @@ def read_labelled(
 
 
 def _check(article: Article, task: TaskConfig, drop_labels: Sequence[str]) -> Article:
+    if task.kind == MLM:
+        return article  # its labels are not looked at
     if task.kind == NER:
         return check_entities(article, task.labels, drop_labels)
     assert task.field is not None

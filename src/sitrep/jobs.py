@@ -18,17 +18,18 @@ from typing import TYPE_CHECKING, Any
 
 from sitrep.articles import Article, fingerprint
 from sitrep.comparison import compare_runs
-from sitrep.config import NER, SPLITS, AnnotateConfig, CompareConfig, EvaluateConfig, PredictConfig, TaskConfig, TrainConfig
+from sitrep.config import MLM, NER, SPLITS, AnnotateConfig, CompareConfig, EvaluateConfig, PredictConfig, TaskConfig, TrainConfig
 from sitrep.corpus import Corpus, check_complete, check_files, count_labels, load_corpus, read_labelled
 from sitrep.errors import InputError, did_you_mean
 from sitrep.formats import read_articles
 from sitrep.labels import ENTITIES
 from sitrep.processes import is_writer, leave, share
-from sitrep.readers import Reader, count_reasons, fit_reader, load_reader
+from sitrep.readers import Reader, count_reasons, fit_reader, load_reader, open_reader_run
 from sitrep.runs import Run, describe_task, open_run
 from sitrep.scoring import score
 from sitrep.splits import known_splits, make_splits, read_splits, splits_path, write_splits
 from sitrep.terminal import comparison_legend, comparison_table, console, count_table, metrics_table, percent, say, track
+from sitrep.unlabelled import load_unlabelled
 
 if TYPE_CHECKING:
     from sitrep.models import Model
@@ -70,11 +71,12 @@ def _train(config: TrainConfig, run: Run, *, resumed: bool) -> int:
         leave()
         if not is_writer():
             return 0
-        metrics = _evaluate(run, config.task, reader, corpus.dev, "dev")
+        metrics = None if config.task.kind == MLM else _evaluate(run, config.task, reader, corpus.dev, "dev")
         run.finish(seconds=round(time.monotonic() - began, 1), **facts)
         run.drop_states()
-    console().print(metrics_table(metrics, f"{config.task.name} on dev ({metrics['n_articles']} articles), strict"))
-    say(f"run: {run.path}\nnext: python evaluate.py run={run.path}")
+    if metrics:
+        console().print(metrics_table(metrics, f"{config.task.name} on dev ({metrics['n_articles']} articles), strict"))
+    say(f"run: {run.path}\nnext: python " + (f"evaluate.py run={run.path}" if metrics else f"train.py task=ner model.init_from={run.path}"))
     return 0
 
 
@@ -89,7 +91,7 @@ def _load_corpus_once(config: TrainConfig) -> Corpus:
     """Let the writer make the split, if there is none yet, before the other processes read it."""
     if not is_writer():
         share(None)
-    corpus = load_corpus(config.data, config.task)
+    corpus = (load_unlabelled if config.task.kind == MLM else load_corpus)(config.data, config.task)
     if is_writer():
         share(None)
     return corpus
@@ -97,7 +99,7 @@ def _load_corpus_once(config: TrainConfig) -> Corpus:
 
 def evaluate(config: EvaluateConfig) -> int:
     """Score a run on a split of its own corpus, or on any labelled articles."""
-    run = open_run(config.run)
+    run = open_reader_run(config.run)
     trained = run.config()
     if config.articles:
         name = config.name or _derived_name(config.articles)
@@ -167,7 +169,7 @@ def predict(config: PredictConfig) -> int:
     from sitrep.batch import apply_readers, predict_to_file
 
     began = time.monotonic()
-    runs = [open_run(reference) for reference in config.run]
+    runs = [open_reader_run(reference) for reference in config.run]
     tasks = [run.config().task for run in runs]
     fields = [task.field for task in tasks]
     if len(set(fields)) < len(fields):
@@ -213,7 +215,7 @@ def _read_input(path: str, format: str | None, reject: Any) -> Any:
 def compare(config: CompareConfig) -> int:
     """Put the scores of several runs beside each other."""
     references = [match for reference in config.runs for match in _expand(reference)]
-    comparison = compare_runs([open_run(reference) for reference in references], config.name)
+    comparison = compare_runs([open_reader_run(reference) for reference in references], config.name)
     for line in comparison_legend(comparison):
         say(line)
     console().print(comparison_table(comparison))

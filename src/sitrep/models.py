@@ -20,7 +20,7 @@ from safetensors.torch import load_file, save_file
 from transformers import AutoConfig, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 from transformers.utils import logging as transformers_logging
 
-from sitrep.config import NER, ModelConfig, TaskConfig, load
+from sitrep.config import ModelConfig, TaskConfig, load
 from sitrep.errors import InputError
 from sitrep.heads import choose_head
 from sitrep.heads.base import Head
@@ -97,15 +97,15 @@ def build_model(config: ModelConfig, task: TaskConfig) -> Model:
     labels = {"num_labels": len(names), "id2label": dict(enumerate(names)), "label2id": {name: i for i, name in enumerate(names)}}
     try:
         tokenizer = AutoTokenizer.from_pretrained(source, use_fast=True)
-        settings = AutoConfig.from_pretrained(source, **labels)
-        if task.kind != NER:
+        _check_tokenizer(tokenizer, source, head)
+        settings = AutoConfig.from_pretrained(source, **(labels if names else {}))
+        if task.field:
             settings.problem_type = "single_label_classification" if task.kind == "multi-class" else "multi_label_classification"
         body = head.body_class.from_pretrained(source, config=settings, dtype=torch.float32, ignore_mismatched_sizes=True)
-        if config.init_from:
+        if config.init_from and names:  # the scorer of words fits all texts, and shares its weights with the encoder
             _draw_head(body)
     except (OSError, ValueError, SafetensorError) as error:
         raise InputError(f"model.path={source}: cannot be loaded as encoder with tokenizer: {_first_line(error)}") from error
-    _check_tokenizer(tokenizer, source)
     longest = getattr(settings, "max_position_embeddings", None) or task.windows.max_tokens
     if task.windows.max_tokens > longest:
         raise InputError(
@@ -139,12 +139,17 @@ def _windower(tokenizer: PreTrainedTokenizerBase, task: TaskConfig) -> Windower:
     return Windower(tokenizer, task.windows.max_tokens, task.windows.overlap)
 
 
-def _check_tokenizer(tokenizer: PreTrainedTokenizerBase, source: str) -> None:
+def _check_tokenizer(tokenizer: PreTrainedTokenizerBase, source: str, head: type[Head]) -> None:
     if set(tokenizer.get_vocab()) <= {*tokenizer.all_special_tokens, "▁"}:  # what transformers makes of a folder without tokenizer files
         raise InputError(f"model.path={source}: holds no tokenizer; copy tokenizer.json and tokenizer_config.json of the encoder there")
     if not tokenizer.is_fast:
         raise InputError(
             f"model.path={source}: its tokenizer gives no offsets (it is not a fast tokenizer); choose an encoder with tokenizer.json"
+        )
+    if head.needs_mask_token and tokenizer.mask_token_id is None:
+        raise InputError(
+            f"model.path={source}: its tokenizer has no mask token, so that it was not trained on masked words and cannot go on with it; "
+            "choose an encoder such as BERT, RoBERTa, DistilBERT, DeBERTa, ModernBERT or XLM-R (not a GPT, not a T5)"
         )
 
 

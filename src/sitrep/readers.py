@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from sitrep.articles import Article
 from sitrep.calibration import fit_thresholds, load_thresholds
-from sitrep.config import TaskConfig, TrainConfig
+from sitrep.config import MLM, TaskConfig, TrainConfig
 from sitrep.corpus import Corpus
 from sitrep.errors import InputError
 from sitrep.lookup import fit_lookup, load_lookup
 from sitrep.processes import is_writer, n_processes, share
-from sitrep.runs import Run
+from sitrep.runs import Run, open_run
 
 if TYPE_CHECKING:
     import torch
@@ -44,7 +44,24 @@ def fit_reader(config: TrainConfig, corpus: Corpus, run: Run) -> tuple[Reader, F
     reader, facts = fit(config, corpus, run)
     if config.task.thresholds == "dev" and is_writer():
         _calibrate(run, config.task, reader, corpus.dev)
+    if config.task.kind == MLM:
+        facts["left_out"] = [asdict(entry) for entry in corpus.left_out]
     return reader, facts
+
+
+def open_reader_run(reference: str) -> Run:
+    """Return the finished run that `reference` names, which must have learnt to find something.
+
+    Raises:
+        InputError: if there is none, or it holds an encoder only.
+    """
+    run = open_run(reference)
+    if run.config().task.kind == MLM:
+        raise InputError(
+            f"run={reference}: {run.path} is a run of task=mlm, which finds nothing in articles: it holds an encoder to start from. "
+            f"Train with it: python train.py task=ner model.init_from={run.path}"
+        )
+    return run
 
 
 def load_reader(run: Run, device: str) -> Reader:

@@ -20,7 +20,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from sitrep.articles import Article
-from sitrep.config import NER, TaskConfig, TrainConfig, load
+from sitrep.config import MLM, NER, TaskConfig, TrainConfig, load
 from sitrep.errors import InputError, did_you_mean
 from sitrep.formats import jsonl, read_articles
 from sitrep.formats.files import replacing
@@ -242,7 +242,7 @@ def _latest(task: str) -> Run:
 
 def describe_task(task: TaskConfig) -> str:
     """Return a task in words, for messages and tables."""
-    return "named entities" if task.kind == NER else f"{task.field} ({task.kind})"
+    return {NER: "named entities", MLM: "masked words"}.get(task.kind, f"{task.field} ({task.kind})")
 
 
 def provenance() -> dict[str, Any]:

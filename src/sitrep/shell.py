@@ -48,8 +48,11 @@ SCHEMAS: dict[str, type] = {
 JOBS: dict[str, Callable[..., int]] = {name: getattr(jobs, name) for name in SCHEMAS}
 PATH_KEYS = {
     "run", "runs", "input", "output", "articles", "text_dir",
-    "data.path", "data.text_dir", "data.splits_path", "model.path", "model.init_from",
+    "data.path", "data.text_dir", "data.splits_path", "model.path", "model.init_from", "task.leave_out",
 }  # fmt: skip
+
+
+NESTED_LIST = "task.leave_out"  # a single value is a list of one here too, which `loading` sees to at top level only
 
 
 def main(name: str) -> int:
@@ -157,18 +160,18 @@ def _fail(error: InputError) -> int:
 def quote_path(argument: str) -> str:
     """Return `key=value` with the value quoted for Hydra if the key holds a path; other arguments as they are.
 
-    `run=[A,B]` and `runs=[A,B]` stay lists, their items quoted, unless a path of that very name exists.
+    `run=[A,B]`, `runs=[A,B]` and `task.leave_out=[A,B]` stay lists, their items quoted, unless a path of that very name exists.
     """
     key, equals, value = argument.partition("=")
     if not equals or key.lstrip("+") not in PATH_KEYS or value in ("", "null", "???"):
         return argument
     is_path = os.path.exists(value)  # noqa: PTH110 (Path raises where a long list is no valid name)
-    if key in loading.LISTS and value.startswith("[") and value.endswith("]") and not is_path:
+    if key.lstrip("+") in (*loading.LISTS, NESTED_LIST) and value.startswith("[") and value.endswith("]") and not is_path:
         items = [item.strip() for item in value[1:-1].split(",") if item.strip()]
         if any(item[:1] in ("'", '"') for item in items):
             return argument  # quoted by the user
         return f"{key}=[{','.join(map(_quote, items))}]"
-    return f"{key}={_quote(value)}"
+    return f"{key}=[{_quote(value)}]" if key.lstrip("+") == NESTED_LIST else f"{key}={_quote(value)}"
 
 
 def _quote(value: str) -> str:
