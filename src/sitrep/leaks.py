@@ -11,12 +11,12 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections import defaultdict
-from itertools import accumulate
+from itertools import accumulate, product
 
 from sitrep.articles import Article
 
 MIN_WORDS = 5  # fewer (`Photo: Reuters`, `He did not comment.`) say nothing of where they stand
-ANCHOR = 12  # letters and digits by which a sentence is looked up; shorter ones are not compared
+ANCHOR = 12  # letters and digits by which a sentence is looked up; the few shorter ones by all of theirs
 
 END = re.compile(r"(?<=[.!?…؟۔])[\"'”’»)\]]*\s+|[\r\n]+")
 WORD = re.compile(r"[^\W_]+")
@@ -27,6 +27,7 @@ class Withheld:
 
     def __init__(self) -> None:
         self.sentences: dict[str, dict[str, str]] = defaultdict(dict)  # how it begins -> the folded sentence -> reason
+        self.lengths: set[int] = set()  # of these beginnings
         self.texts: list[tuple[str, str]] = []  # folded, reason
         self.anchors: dict[str, set[int]] = defaultdict(set)  # what a word of a text begins -> which texts
 
@@ -35,6 +36,7 @@ class Withheld:
         for sentence in split_sentences(article.text):
             if folded := _comparable(sentence):
                 self.sentences[folded[:ANCHOR]].setdefault(folded, reason)
+                self.lengths.add(len(folded[:ANCHOR]))
         folded, starts = fold(article.text)
         for start in starts:
             self.anchors[folded[start : start + ANCHOR]].add(len(self.texts))
@@ -43,12 +45,13 @@ class Withheld:
     def find(self, article: Article) -> tuple[str, str] | None:
         """Return the reason not to learn from `article` and the sentence that it shares (as compared), or None."""
         folded, starts = fold(article.text)
-        for start in starts:
-            for sentence, reason in self.sentences.get(folded[start : start + ANCHOR], {}).items():
+        for start, length in product(starts, sorted(self.lengths)):
+            for sentence, reason in self.sentences.get(folded[start : start + length], {}).items():
                 if folded.startswith(sentence, start):
                     return reason, sentence
-        for sentence in map(_comparable, split_sentences(article.text)):
-            for index in sorted(self.anchors.get(sentence[:ANCHOR], ())) if sentence else ():
+        for sentence in filter(None, map(_comparable, split_sentences(article.text))):
+            indices = sorted(self.anchors.get(sentence[:ANCHOR], ())) if len(sentence) >= ANCHOR else range(len(self.texts))
+            for index in indices:
                 if sentence in self.texts[index][0]:
                     return self.texts[index][1], sentence
         return None
@@ -68,4 +71,4 @@ def fold(text: str) -> tuple[str, list[int]]:
 def _comparable(sentence: str) -> str:
     """Return a sentence folded, or nothing if it is too short to be compared."""
     folded, starts = fold(sentence)
-    return folded if len(starts) >= MIN_WORDS and len(folded) >= ANCHOR else ""
+    return folded if len(starts) >= MIN_WORDS else ""
