@@ -55,7 +55,6 @@ def train_options(**changes: Any) -> dict[str, Any]:
         "windows": windows,
         "pooling": None,
         "thresholds": None,
-        "held_out": None,
         "held_back": None,
         "leave_out": None,
     }

@@ -8,6 +8,7 @@ import pytest
 import torch
 import transformers
 from factories import refused
+from safetensors.torch import load_file
 from tiny import SMALL, compose, own_data, write_encoder
 
 from sitrep import jobs
@@ -16,7 +17,8 @@ from sitrep.heads.mlm import MASKED
 from sitrep.models import build_model, load_model
 from sitrep.readers import open_reader_run
 from sitrep.runs import Run
-from sitrep.training import encode_training, parameter_groups
+from sitrep.training import encode_training, parameter_groups, train_model
+from sitrep.unlabelled import load_unlabelled
 from sitrep.windows import IGNORED
 
 RATES = ("trainer.learning_rate=1e-2", "trainer.head_learning_rate=1e-2", "trainer.epochs=6", "trainer.patience=null")
@@ -197,6 +199,22 @@ def test_the_default_encoder_is_tied_when_built_saved_and_loaded(tmp_path):
         assert torch.equal(one, other), name
 
 
+def test_weights_stay_tied_through_the_states_of_the_trainer(config, corpus, tmp_path):
+    """Its last and its best state hold the shared tensor twice; read back, one parameter stands for both."""
+    model, run = build_model(config.model, config.task), Run(tmp_path)
+    loaded = load_unlabelled(config.data, config.task)
+    rows = encode_training(model, loaded.train)
+    train_model(model, replace(config.trainer, epochs=2), rows, loaded.dev, run, seed=1, device=torch.device("cpu"))
+    assert is_tied(model.network.body)
+    state = load_file(run.last_state() / "model.safetensors")
+    embeddings, decoder = (state[f"body.{name}.weight"] for name in ("bert.embeddings.word_embeddings", "cls.predictions.decoder"))
+    assert torch.equal(embeddings, decoder)
+    fresh = build_model(config.model, config.task)
+    assert not torch.equal(fresh.network.body.get_input_embeddings().weight, embeddings)
+    fresh.network.load_state_dict(state)
+    assert is_tied(fresh.network.body) and torch.equal(fresh.network.body.get_output_embeddings().weight, decoder)
+
+
 def test_its_runs_are_refused_where_something_is_to_be_found(mlm_run, tmp_path):
     message = ("is a run of task=mlm", f"model.init_from={mlm_run.path}")
     for call in (
@@ -218,7 +236,6 @@ def test_a_tokenizer_without_mask_token_says_which_encoders_have_one(config, enc
     ("arguments", "message"),
     [
         (("model=tfidf",), "goes on training an encoder"),
-        (("task.held_out=1",), "task.held_out=1.0 must lie between 0 and 1"),
         (("task.leave_out=null",), "give paths, or [] for none"),
         (("task.labels=[A]",), "mlm learns without labels"),
         (("task.pooling=mean",), "task.pooling=mean does not fit"),

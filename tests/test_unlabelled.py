@@ -29,17 +29,16 @@ def ids(articles) -> list[str]:
     return [article.id for article in articles]
 
 
-def test_without_a_split_a_seeded_share_is_held_out_and_none_is_saved(folder):
-    corpus = load(folder, "task.held_out=0.2")
-    assert (len(corpus.train), len(corpus.dev), len(corpus.test)) == (8, 2, 0)
-    assert load(folder, "task.held_out=0.2") == corpus
-    assert any(load(folder, "task.held_out=0.2", f"data.split_seed={seed}").dev != corpus.dev for seed in (2, 3))
-    assert len(load(folder).dev) == 1
-    assert not (folder / "splits.csv").exists()
-    assert load(f"{folder}/*.txt", "task.held_out=0.2") == corpus
+def test_without_a_split_one_is_made_and_kept(folder):
+    corpus = load(folder)
+    assert (len(corpus.train), len(corpus.dev), len(corpus.test)) == (7, 1, 2)
+    made = (folder / "splits.csv").read_text()
+    assert load(folder, "data.split_seed=2") == corpus
+    (folder / "splits.csv").unlink()
+    assert load(folder) == corpus and (folder / "splits.csv").read_text() == made
 
 
-def test_with_a_split_only_its_train_articles_are_learnt(corpus, caplog):
+def test_with_a_split_only_its_train_articles_are_learnt(corpus):
     config = compose("train", "task=mlm", *own_data(corpus))
     splits = dict(line.split(",") for line in (corpus / "splits.csv").read_text().splitlines())
     loaded = load_unlabelled(config.data, replace(config.task, held_back=None))
@@ -48,13 +47,6 @@ def test_with_a_split_only_its_train_articles_are_learnt(corpus, caplog):
     learnt = {article_id for article_id, split in splits.items() if split == "train"}
     assert set(ids(loaded.train)) | {entry.article_id for entry in loaded.left_out} == learnt
     assert not any(article.spans or article.labels for article in loaded.articles)
-    assert "make it first" not in caplog.text
-
-
-def test_labels_without_a_split_bring_a_warning(corpus_copy, caplog):
-    load(corpus_copy)
-    assert "holds labels but no split" in caplog.text
-    assert not (corpus_copy / "splits.csv").exists()
 
 
 def test_the_project_s_own_test_texts_are_never_learnt(tmp_path):
@@ -64,13 +56,13 @@ def test_the_project_s_own_test_texts_are_never_learnt(tmp_path):
     copies = [*ours.dev[:2], *ours.test[:2], *ours.train[:2]]
     texts = [Article(str(n), f"Copied from elsewhere.\n{article.text[-600:].upper()}") for n, article in enumerate(copies)]
     jsonl.write([*texts, *(Article(f"new{n}", f"Sentence number {n} is of no article.") for n in range(3))], tmp_path / "web.jsonl")
+    splits = dict.fromkeys("012345", "train") | {"new0": "train", "new1": "dev", "new2": "test"}
+    write_files(tmp_path, {"web.splits.csv": "id,split\n" + "".join(f"{name},{split}\n" for name, split in splits.items())})
     config = compose("train", "task=mlm", "data=own", f"data.path={tmp_path / 'web.jsonl'}")
-    loaded = load_unlabelled(config.data, replace(config.task, held_out=0.001))
-    held_out = set(ids(loaded.dev))
+    loaded = load_unlabelled(config.data, config.task)
     reasons = {entry.article_id: entry.reason for entry in loaded.left_out}
-    expected = {"0": "dev of data/articles", "1": "dev of data/articles", "2": "test of data/articles", "3": "test of data/articles"}
-    assert reasons == {name: reason for name, reason in expected.items() if name not in held_out}
-    assert set(ids(loaded.train)) == {"4", "5", "new0", "new1", "new2"} - held_out
+    assert reasons == dict.fromkeys("01", "dev of data/articles") | dict.fromkeys("23", "test of data/articles")
+    assert ids(loaded.train) == ["4", "5", "new0"]
 
 
 def test_what_shares_a_sentence_is_left_out_counted_and_logged(folder, tmp_path, caplog):
@@ -89,14 +81,15 @@ def test_what_shares_a_sentence_is_left_out_counted_and_logged(folder, tmp_path,
     }  # fmt: skip
     assert ids(loaded.train) == ["t2", "t3", "t4", "t5", "t6", "t7"]
     assert loaded.left_out[2].sentence == "onesoldiersoftheriverarmyleftgao"
-    assert "left out: 4 of 10 articles" in caplog.text
+    assert "left out: 4 of 10 training articles" in caplog.text
+    assert f"task.leave_out={entries[0]}: 2 articles" in caplog.text
     assert f"1 with {entries[0]}" in caplog.text and "1 with the run's own test" in caplog.text
 
 
 def test_that_nothing_is_left_out_is_logged_too(folder, caplog):
     caplog.set_level(logging.INFO)
     load(folder)
-    assert "left out: none of 9 articles" in caplog.text
+    assert "left out: none of 7 training articles" in caplog.text
 
 
 def test_columns_are_not_read_as_text(folder, tmp_path):
@@ -109,12 +102,13 @@ def test_columns_are_not_read_as_text(folder, tmp_path):
 def test_errors(folder, tmp_path, monkeypatch):
     with refused(f"task.leave_out={tmp_path / 'no'}", "no such file"):
         load(folder, f"task.leave_out={tmp_path / 'no'}")
-    with refused("no article is left to learn from", f"9 with {folder}"):
-        load(folder, f"task.leave_out=[{folder}]", "data.split_seed=2")
-    with refused("no article is left to learn from", "(none)"):
+    write_files(tmp_path, {"empty.jsonl": ""})
+    with refused(f"task.leave_out={tmp_path / 'empty.jsonl'}", "holds no article"):
+        load(folder, f"task.leave_out={tmp_path / 'empty.jsonl'}")
+    with refused("no article is left to learn from", f"7 with {folder}"):
+        load(folder, f"task.leave_out=[{folder}]")
+    with refused("1 different articles cannot be split"):
         load(folder / "t1.txt")
-    with refused("no such file; make the split first"):
-        load(folder, f"data.splits_path={tmp_path / 'none.csv'}")
     monkeypatch.chdir(tmp_path)
     config = compose("train", "task=mlm", "data=own", f"data.path={folder}")
     with refused("task.held_back", "data/articles: no such file", "Start from the project's folder"):

@@ -44,7 +44,6 @@ class TaskConfig:
     thresholds: of fields that hold any number of labels, the score from which a label is given: `dev` (fitted on dev) or `fixed` (0.5)
 
     Of mlm only:
-    held_out:  share of the articles that are not learnt from but measure the loss, where no split says which
     held_back: data whose dev and test texts must not be learnt from
     leave_out: paths (`PATH`, `FORMAT:PATH`) whose texts must not be learnt from either
     """
@@ -56,7 +55,6 @@ class TaskConfig:
     windows: WindowsConfig
     pooling: str | None
     thresholds: str | None
-    held_out: float | None = None
     held_back: DataConfig | None = None
     leave_out: list[str] | None = None
 
@@ -83,10 +81,9 @@ class TaskConfig:
     def _check_mlm(self) -> None:
         if self.kind == MLM:
             _require(not self.labels, f"task.labels={self.labels}: mlm learns without labels; set it to []")
-            _require(self.held_out is not None and 0 < self.held_out < 1, f"task.held_out={self.held_out} must lie between 0 and 1")
             _require(self.leave_out is not None, "task.leave_out=null: give paths, or [] for none")
             return
-        for name in ("held_out", "held_back", "leave_out"):
+        for name in ("held_back", "leave_out"):
             _require(getattr(self, name) is None, f"task.{name} is for kind mlm, which learns without labels; task {self.name!r} has none")
 
 

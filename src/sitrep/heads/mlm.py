@@ -116,9 +116,7 @@ class MlmHead(Head):
                 n_masked += n
         self.train(was_training)
         if not n_masked:
-            raise InputError(
-                f"the {len(dev)} held-out articles are too short to measure a loss on; give more articles or raise task.held_out"
-            )
+            raise InputError(f"the {len(dev)} articles of dev are too short to measure a loss on; give more or longer articles")
         loss = total / n_masked
         return {"held_out_loss": round(loss, 6), "perplexity": round(math.exp(min(loss, 700)), 4)}
 
