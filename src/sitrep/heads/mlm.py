@@ -22,7 +22,8 @@ from sitrep.articles import Article
 from sitrep.config import TaskConfig
 from sitrep.errors import InputError
 from sitrep.heads.base import Batch, Head, Row, pad_windows
-from sitrep.windows import IGNORED, EncodedArticle, Lost, Windower, batches_by_length
+from sitrep.sampling import batches_by_length
+from sitrep.windows import IGNORED, EncodedArticle, Lost, Windower
 
 MASKED = 0.15  # of the tokens that are no special tokens
 HIDDEN, REPLACED = 0.8, 0.1  # of the masked ones
