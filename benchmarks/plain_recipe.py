@@ -15,7 +15,7 @@ import re
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -28,7 +28,7 @@ from transformers import DataCollatorForTokenClassification, Trainer, TrainingAr
 
 from sitrep.articles import Article, Span
 from sitrep.config import NER, DataConfig, TrainConfig, load
-from sitrep.corpus import load_corpus
+from sitrep.corpus import Corpus, load_corpus
 from sitrep.heads.base import pad_windows
 from sitrep.heads.tags import SoftmaxHead, softmax
 from sitrep.models import Model, build_model, choose_device
@@ -156,19 +156,32 @@ def main(arguments: Sequence[str]) -> Path:
         sys.exit(f"task={config.task.name}: the recipe is one for mentions")
     epochs = int(own.get("epochs", config.trainer.epochs))
     corpus, rule = load_corpus(config.data, config.task), sentence_rule(config.data)
-    facts = {"schema_version": SCHEMA_VERSION, **provenance(), "arguments": [*arguments], "epochs": epochs, "seed": config.seed}
+    facts = {**facts_of(config, arguments), "epochs": epochs}
     began = time.monotonic()
     set_seed(config.seed)
     model = build_model(config.model, config.task)
     train(config, model, training_rows(model, corpus.train, rule), corpus.dev, epochs)
-    seconds = round(time.monotonic() - began, 1)
-    scores = {name: score(corpus.split(name), predict(model, corpus.split(name), rule), config.task) for name in ("dev", "test")}
-    folder = MODELS / f"plain-{config.data.name}-{config.model.name}" / f"{time.strftime('%Y%m%d-%H%M%S')}-s{config.seed}"
+    facts["seconds"] = round(time.monotonic() - began, 1)
+    predicted = {name: predict(model, corpus.split(name), rule) for name in ("dev", "test")}
+    return save_scores(f"plain-{config.data.name}-{config.model.name}", config, corpus, predicted, facts)
+
+
+def facts_of(config: TrainConfig, arguments: Sequence[str]) -> dict[str, Any]:
+    """Return what is known of a training when it begins."""
+    return {"schema_version": SCHEMA_VERSION, **provenance(), "arguments": [*arguments], "seed": config.seed}
+
+
+def save_scores(
+    name: str, config: TrainConfig, corpus: Corpus, predicted: Mapping[str, Sequence[Article]], facts: Mapping[str, Any]
+) -> Path:
+    """Print the scores of what a recipe predicts for some splits, write them with `facts` below models/, and return the file."""
+    scores = {split: score(corpus.split(split), articles, config.task) for split, articles in predicted.items()}
+    folder = MODELS / name / f"{time.strftime('%Y%m%d-%H%M%S')}-s{config.seed}"
     folder.mkdir(parents=True)
-    write_json(folder / "metrics.json", {**facts, "seconds": seconds, **scores})
-    for name, scored in scores.items():
-        print(f"{name:<5} micro F1 {percent(scored['strict']['micro']['f1'])}  macro F1 {percent(scored['strict']['macro']['f1'])}")
-    print(f"{seconds:.0f} s; scores: {folder / 'metrics.json'}")
+    write_json(folder / "metrics.json", {**facts, **scores})
+    for split, scored in scores.items():
+        print(f"{split:<5} micro F1 {percent(scored['strict']['micro']['f1'])}  macro F1 {percent(scored['strict']['macro']['f1'])}")
+    print(f"{facts['seconds']:.0f} s; scores: {folder / 'metrics.json'}")
     return folder / "metrics.json"
 
 

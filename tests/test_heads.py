@@ -126,6 +126,23 @@ def test_the_crf_never_continues_what_has_not_begun(article, seed):
     assert read.spans or merged.shape[0] == 0 or (merged[:, 0] > merged[:, [1, 3]].max(axis=1) - 50).any()
 
 
+@pytest.mark.parametrize("name", MENTION_HEADS)
+def test_no_mention_crosses_a_blank_line_and_one_may_cross_a_line_end(name):
+    head = build(name)
+    article = Article("a", "Gao\n\nDiffa\nAir left Gao \r\n\t\r\n Diffa")
+    (encoded,) = head.windower.encode([article])
+    random, surfaces = torch.Generator().manual_seed(0), set()
+    for _ in range(300):
+        kept = []
+        for window in encoded.windows:
+            n = len(head.windower.input_ids(encoded, window))
+            scores = torch.randn((1, len(LABELS), n, n) if name == "span" else (1, n, 5), generator=random)
+            kept += head.keep(scores.triu() if name == "span" else scores, [n])
+        surfaces |= {article.surface(span) for span in head.decode([encoded], [kept])[0].spans}
+    assert "Diffa\nAir" in surfaces
+    assert not [surface for surface in surfaces if "\n\n" in surface or "\r\n" in surface]
+
+
 # articles through targets and back
 
 

@@ -60,7 +60,7 @@ GAPS = st.sampled_from([" ", "  ", "\n", "\r\n", "\t", "\n\n", "\u00a0", "\u3000
 
 @st.composite
 def articles_of_words(draw) -> Article:
-    """Any words with spaces or punctuation between them; some runs of whole words are mentions."""
+    """Any words with spaces or punctuation between them; some runs of whole words are mentions, none across a blank line."""
     text, spans, opened = draw(st.sampled_from(["", " ", "\n", "«"])), [], None
     for word in draw(st.lists(LETTERS | WORDS, min_size=1, max_size=30)):
         opened = len(text) if opened is None and draw(st.booleans()) else opened
@@ -68,7 +68,8 @@ def articles_of_words(draw) -> Article:
         if opened is not None and draw(st.booleans()):
             spans.append(Span(opened, len(text), draw(st.sampled_from(TAGS.labels))))
             opened = None
-        text += draw(GAPS)
+        text += (gap := draw(GAPS))
+        opened = None if gap == "\n\n" else opened
     return Article("a", text, tuple(spans))
 
 
@@ -120,7 +121,8 @@ def test_a_word_next_to_punctuation_can_be_a_mention(kind, text, surface):
 @pytest.mark.parametrize(
     ("text", "spans", "reason"),
     [("Iranians met", [(0, 4)], "inside a word|inside a token"), ("in Gao city", [(3, 6), (3, 11)], "overlapping"),
-     ("in Gao city", [(3, 11), (7, 11)], "overlapping"), ("Gao   now", [(3, 5)], "no token"), ("in Gao", [(2, 6)], "inside a token")],
+     ("in Gao city", [(3, 11), (7, 11)], "overlapping"), ("Gao   now", [(3, 5)], "no token"), ("in Gao", [(2, 6)], "inside a token"),
+     ("Gao\n\nDiffa", [(0, 10)], "across a blank line"), ("Gao\r\n \r\nDiffa", [(0, 13)], "across a blank line")],
 )  # fmt: skip
 def test_the_ledger_says_why(kind, text, spans, reason):
     article = Article("a", text, tuple(Span(*span, "LOCATION") for span in spans))

@@ -23,6 +23,11 @@ class TagSet:
         """The tags; a tag's position is its id."""
         return (OUTSIDE, *(f"{part}-{label}" for label in self.labels for part in "BI"))
 
+    @property
+    def inside_ids(self) -> list[int]:
+        """The ids of the `I-X`."""
+        return list(range(2, len(self.tags), 2))
+
     def allowed(self) -> list[list[bool]]:
         """Return, for each tag, which tags may follow it: an `I-X` only where an X has begun."""
         return [[not tag.startswith("I-") or (before[1:] == tag[1:]) for tag in self.tags] for before in self.tags]

@@ -2,13 +2,15 @@
 
 An article is tokenised whole and cut into windows of equal length. Each token is scored in the window where it has most
 context. Decisions are made per word: a word is a run of tokens with no edge between two letters or digits inside it, whatever
-the tokenizer's own idea of a word, so that `Iran` in `Iran-backed` can be a mention under every tokenizer.
+the tokenizer's own idea of a word, so that `Iran` in `Iran-backed` can be a mention under every tokenizer. No mention crosses a
+blank line, which tokenizers of the BERT family do not see.
 """
 
 from __future__ import annotations
 
 import itertools
 import math
+import re
 import unicodedata
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
@@ -22,6 +24,7 @@ from sitrep.articles import Article, Span
 from sitrep.labels import TagSet
 
 IGNORED = -100  # the label id that torch's cross entropy leaves out
+BLANK_LINE = re.compile(r"\n\s*\n")
 JOINERS = "\u200c\u200d"  # zero-width (non-)joiner: part of the letters around them
 
 
@@ -129,6 +132,8 @@ def decode_mentions(encoded: EncodedArticle, probabilities: np.ndarray, tags: Ta
     A word takes the tag of its first token. A mention's score is the mean probability of its words' tags.
     """
     words = words_of(encoded)
+    probabilities = probabilities.copy()
+    probabilities[np.ix_(paragraph_starts(encoded), tags.inside_ids)] = 0
     tag_ids = [int(probabilities[first].argmax()) for first, _ in words]
     spans = []
     for first, last, label in tags.decode(tag_ids):
@@ -146,6 +151,13 @@ def words_of(encoded: EncodedArticle) -> list[tuple[int, int]]:
         else:
             words.append((token, token + 1))
     return words
+
+
+def paragraph_starts(encoded: EncodedArticle) -> list[int]:
+    """Return the first token of the article and those that a blank line parts from the token before; white space is passed over."""
+    scored, text = scored_tokens(encoded), encoded.article.text
+    pairs = itertools.pairwise(scored)
+    return [*scored[:1], *(token for before, token in pairs if BLANK_LINE.search(text, encoded.ends[before], encoded.starts[token]))]
 
 
 def align(
@@ -169,6 +181,8 @@ def align(
             reason = "inside a token"
         elif encoded.continues[scored[first]] or (last < len(scored) and encoded.continues[scored[last]]):
             reason = "inside a word"
+        elif BLANK_LINE.search(encoded.article.text, span.start, span.end):
+            reason = "across a blank line"
         elif flat and kept and first < kept[-1][1]:
             reason = "overlapping"
         elif reach and scored[last - 1] >= reach[scored[first]]:

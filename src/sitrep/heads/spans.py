@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from itertools import chain
+from itertools import chain, pairwise
 
 import numpy as np
 import torch
@@ -19,7 +19,7 @@ from transformers import AutoModel, PreTrainedModel
 from sitrep.articles import Article, Span
 from sitrep.config import TaskConfig
 from sitrep.heads.base import Batch, Head, Row, pad_windows
-from sitrep.windows import EncodedArticle, Lost, Windower, align, scored_tokens, words_of
+from sitrep.windows import EncodedArticle, Lost, Windower, align, paragraph_starts, scored_tokens, words_of
 
 SIZE = 64  # of queries and keys, as in the paper
 NEVER = -1e4
@@ -94,12 +94,12 @@ class SpanHead(Head):
         words = words_of(encoded)
         starts = {first: encoded.starts[first] for first, _ in words}
         ends = {last - 1: encoded.ends[last - 1] for _, last in words}
-        spans = []
-        for (start, end), core, found in zip(encoded.windows, encoded.cores, kept, strict=True):
+        reach, spans = _reach(encoded), []
+        for (start, _), core, found in zip(encoded.windows, encoded.cores, kept, strict=True):
             shift = len(self.windower.prefix) - start
             for label_id, first, last, score in found:
                 first_token, last_token = int(first) - shift, int(last) - shift
-                is_inside = core[0] <= first_token < core[1] and last_token < end  # not on a special token
+                is_inside = core[0] <= first_token < core[1] and last_token < reach[first_token]
                 if is_inside and first_token in starts and last_token in ends:  # whole words only
                     probability = float(1 / (1 + np.exp(-score)))
                     spans.append(Span(starts[first_token], ends[last_token], self.task.labels[int(label_id)], probability))
@@ -107,10 +107,12 @@ class SpanHead(Head):
 
 
 def _reach(encoded: EncodedArticle) -> list[int]:
-    """Return, per token, the end of the window that its mentions are taken from."""
+    """Return, per token, the token before which its mentions end: where its window does, or the next paragraph begins."""
     reach = [0] * len(encoded.token_ids)
     for (_, end), (core_start, core_end) in zip(encoded.windows, encoded.cores, strict=True):
         reach[core_start:core_end] = [end] * (core_end - core_start)
+    for start, end in pairwise([0, *paragraph_starts(encoded), len(reach)]):
+        reach[start:end] = [min(token, end) for token in reach[start:end]]
     return reach
 
 

@@ -20,7 +20,7 @@ from sitrep.config import TaskConfig
 from sitrep.heads import chain
 from sitrep.heads.base import Batch, Head, Row, pad_windows
 from sitrep.labels import TagSet
-from sitrep.windows import IGNORED, EncodedArticle, Lost, Windower, decode_mentions, words_of
+from sitrep.windows import IGNORED, EncodedArticle, Lost, Windower, decode_mentions, paragraph_starts, words_of
 
 
 class SoftmaxHead(Head):
@@ -64,8 +64,8 @@ class SoftmaxHead(Head):
 class CrfHead(SoftmaxHead):
     """The best sequence of tags of the whole article, with learnt scores for neighbours.
 
-    Forbidden: an `I-X` that does not continue an X, in training as in reading. The score of a mention is its marginal
-    probability: that of all tag sequences in which exactly these words bear this label.
+    Forbidden: an `I-X` that does not continue an X, in training as in reading, and in reading one after a blank line. The score of
+    a mention is its marginal probability: that of all tag sequences in which exactly these words bear this label.
     """
 
     allowed: Tensor
@@ -99,8 +99,9 @@ class CrfHead(SoftmaxHead):
         emissions = torch.zeros(len(encoded), max([1, *map(len, words)]), len(self.tags.tags), dtype=torch.float64)
         for row, article, windows, found in zip(emissions, encoded, kept, words, strict=True):
             if found:
-                row[: len(found)] = torch.from_numpy(self.windower.merge(article, windows)[[first for first, _ in found]])
-        emissions[:, 0] += torch.tensor([chain.FORBIDDEN if tag.startswith("I-") else 0.0 for tag in self.tags.tags])
+                scores = self.windower.merge(article, windows)
+                scores[np.ix_(paragraph_starts(article), self.tags.inside_ids)] = chain.FORBIDDEN
+                row[: len(found)] = torch.from_numpy(scores[[first for first, _ in found]])
         mask = torch.arange(emissions.shape[1]) < lengths.unsqueeze(1)
         with torch.inference_mode():
             moves = self._moves().double().cpu()
