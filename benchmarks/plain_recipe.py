@@ -83,7 +83,7 @@ def training_rows(model: Model, articles: Sequence[Article], rule: re.Pattern[st
         labels = np.full(len(encoded.token_ids), IGNORED)
         labels[scored] = head.tags.encode(align(encoded)[0], len(scored))
         labels[encoded.continues] = IGNORED
-        ids = windower.input_ids(encoded, (0, size))
+        ids = windower.inputs(encoded, (0, size))["input_ids"]
         before, after = [IGNORED] * len(windower.prefix), [IGNORED] * len(windower.suffix)
         rows.append({"input_ids": ids, "attention_mask": [1] * len(ids), "labels": [*before, *labels[:size].tolist(), *after]})
     return rows
@@ -98,7 +98,7 @@ def predict(model: Model, articles: Sequence[Article], rule: re.Pattern[str]) ->
     for first in range(0, len(sentences), BATCH):
         batch = sentences[first : first + BATCH]
         encoded = windower.encode([sentence for _, sentence in batch])
-        padded = pad_windows([windower.input_ids(sentence, (0, size)) for sentence in encoded], windower.pad_id)
+        padded = pad_windows([windower.inputs(sentence, (0, size)) for sentence in encoded], windower.pad_id)
         with torch.inference_mode():
             logits = head.score(**{name: tensor.to(head.body.device) for name, tensor in padded.items()}).float().cpu().numpy()
         for (article_id, _), sentence, read in zip(batch, encoded, logits, strict=True):
@@ -151,7 +151,8 @@ def train(config: TrainConfig, model: Model, rows: Sequence[dict[str, Any]], dev
 def main(arguments: Sequence[str]) -> Path:
     """Train, score dev and test, and return the file with the scores."""
     own = {key: value for key, _, value in (argument.partition("=") for argument in arguments) if key == "epochs"}
-    config = compose(["model.head=softmax", *(argument for argument in arguments if not argument.startswith("epochs="))])
+    others = [argument for argument in arguments if not argument.startswith("epochs=")]
+    config = compose(["model.head=softmax", "model.case=false", *others])
     if config.task.kind != NER:
         sys.exit(f"task={config.task.name}: the recipe is one for mentions")
     epochs = int(own.get("epochs", config.trainer.epochs))

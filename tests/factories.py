@@ -65,6 +65,7 @@ def train_options(**changes: Any) -> dict[str, Any]:
         "package": None,
         "sha256": None,
         "head": None,
+        "case": None,
         "init_from": None,
         "tfidf": None,
     }

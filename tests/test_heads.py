@@ -17,7 +17,7 @@ from transformers import BertConfig, BertModel, set_seed
 
 from sitrep.articles import Article, Span
 from sitrep.heads import CLASS_HEADS, MENTION_HEADS, chain, choose_head
-from sitrep.heads.base import pad_windows
+from sitrep.heads.base import INPUTS, pad_windows
 from sitrep.heads.classes import MeanHead, pool_by_owner
 from sitrep.heads.spans import SIZE, SpanHead, rotate
 from sitrep.heads.tags import CrfHead, SegmentMarginals
@@ -118,7 +118,8 @@ def test_the_crf_never_continues_what_has_not_begun(article, seed):
     head = build("crf")
     (encoded,) = head.windower.encode([article])
     random = np.random.default_rng(seed)
-    kept = [random.normal(size=(len(head.windower.input_ids(encoded, w)), 5), scale=3).astype(np.float32) for w in encoded.windows]
+    lengths = [len(head.windower.inputs(encoded, window)["input_ids"]) for window in encoded.windows]
+    kept = [random.normal(size=(length, 5), scale=3).astype(np.float32) for length in lengths]
     (read,) = head.decode([encoded], [kept])
     merged = head.windower.merge(encoded, kept)
     assert all(0 <= span.score <= 1 for span in read.spans)
@@ -135,7 +136,7 @@ def test_no_mention_crosses_a_blank_line_and_one_may_cross_a_line_end(name):
     for _ in range(300):
         kept = []
         for window in encoded.windows:
-            n = len(head.windower.input_ids(encoded, window))
+            n = len(head.windower.inputs(encoded, window)["input_ids"])
             scores = torch.randn((1, len(LABELS), n, n) if name == "span" else (1, n, 5), generator=random)
             kept += head.keep(scores.triu() if name == "span" else scores, [n])
         surfaces |= {article.surface(span) for span in head.decode([encoded], [kept])[0].spans}
@@ -255,7 +256,8 @@ def test_the_collator_pads_tokens_and_labels_of_windows():
 @pytest.mark.parametrize(("kind", "labels"), [("multi-label", [[1.0, 0.0], [0.0, 0.0]]), ("multi-class", [1, 0])])
 def test_the_collator_says_which_article_a_window_belongs_to(kind, labels):
     head = build("", kind)
-    rows = [{"windows": [[5, 6], [7]], "labels": labels[0]}, {"windows": [[8]], "labels": labels[1]}]
+    first, second, third = ({"input_ids": ids} for ids in ([5, 6], [7], [8]))
+    rows = [{"windows": [first, second], "labels": labels[0]}, {"windows": [third], "labels": labels[1]}]
     pad = head.windower.pad_id
     assert {name: tensor.tolist() for name, tensor in head.collate(rows).items()} == {
         "input_ids": [[5, 6], [7, pad], [8, pad]],
@@ -284,16 +286,18 @@ def test_an_article_is_pooled_alike_in_training_and_reading(pooling):
     encoded = head.windower.encode([ARTICLES[1]])
     assert len(encoded[0].windows) > 1
     rows = head.training_rows(encoded[0])[0]
-    scores = head.score(**{name: tensor for name, tensor in head.collate(rows).items() if name in ("input_ids", "attention_mask")})
+    scores = head.score(**{name: tensor for name, tensor in head.collate(rows).items() if name in INPUTS})
     pooled = pool_by_owner(scores, torch.zeros(len(scores), dtype=torch.long), 1, pooling)[0]
     (read,) = head.decode(encoded, [head.keep(scores.detach(), [])])
     assert list(read.scores["topics"].values()) == pytest.approx(torch.sigmoid(pooled).tolist(), abs=1e-4)
 
 
 def test_padding_is_masked():
-    batch = pad_windows([[5, 6, 7], [8]], pad_id=9)
+    batch = pad_windows([{"input_ids": [5, 6, 7], "token_type_ids": [0, 2, 0]}, {"input_ids": [8], "token_type_ids": [3]}], pad_id=9)
     assert batch["input_ids"].tolist() == [[5, 6, 7], [8, 9, 9]]
     assert batch["attention_mask"].tolist() == [[1, 1, 1], [1, 0, 0]]
+    assert batch["token_type_ids"].tolist() == [[0, 2, 0], [3, 0, 0]]
+    assert "token_type_ids" not in pad_windows([{"input_ids": [8]}], pad_id=9)
 
 
 def test_each_task_has_its_own_heads():

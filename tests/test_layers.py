@@ -10,7 +10,7 @@ from factories import ROOT
 PACKAGE = ROOT / "src" / "sitrep"
 FLOORS = (
     {"sitrep", "errors"},
-    {"articles", "loading", "processes"},
+    {"articles", "casing", "loading", "processes"},
     {"config"},
     {"formats.files"},
     {f"formats.{name}" for name in ("annotated", "brat", "conll", "indicators", "jsonl", "re3d", "text")},
@@ -33,6 +33,7 @@ FLOORS = (
 FLOOR = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
 HEAVY = {"torch", "transformers", "datasets", "sklearn", "skops"}
 STARRED = {
+    "casing",
     "windows",
     "heads",
     "heads.base",

@@ -163,7 +163,7 @@ def test_only_masked_tokens_are_scored_and_the_loss_is_that_of_transformers(mode
     batch = head.collate(list(rows))
     with torch.inference_mode():
         assert head(**batch).item() == pytest.approx(head.body(**batch).loss.item(), rel=1e-5)
-        assert head(batch["input_ids"], batch["attention_mask"]).shape[:2] == batch["input_ids"].shape
+        assert head(input_ids=batch["input_ids"], attention_mask=batch["attention_mask"]).shape[:2] == batch["input_ids"].shape
     empty = head(**{**batch, "labels": torch.full_like(batch["labels"], IGNORED)})
     assert empty.item() == 0
     empty.backward()

@@ -118,7 +118,7 @@ def test_an_encoder_can_only_come_from_a_finished_run(config):
 
 
 def test_plain_transformers_finds_the_same_mentions(train, corpus, tmp_path):
-    ner_run = train(tmp_path / "run", *NER, "model.head=softmax")
+    ner_run = train(tmp_path / "run", *NER, "model.head=softmax", "model.case=false")
     plain = transformers.pipeline("token-classification", model=str(ner_run.checkpoint_path), aggregation_strategy="first", device="cpu")
     n_found = 0
     for read in read_short_texts(ner_run, corpus):
@@ -130,7 +130,7 @@ def test_plain_transformers_finds_the_same_mentions(train, corpus, tmp_path):
 
 
 def test_plain_transformers_gives_the_same_scores_to_classes(train, corpus, tmp_path):
-    topics_run = train(tmp_path / "run", "task=topics", "model.head=first", "trainer.epochs=2")
+    topics_run = train(tmp_path / "run", "task=topics", "model.head=first", "model.case=false", "trainer.epochs=2")
     plain = transformers.pipeline(
         "text-classification", model=str(topics_run.checkpoint_path), top_k=None, function_to_apply="sigmoid", device="cpu"
     )

@@ -139,7 +139,10 @@ class TfidfConfig:
 
 @dataclass(frozen=True)
 class ModelConfig:
-    """What reads: an encoder (from a pip package, a folder or a hub) with a head, or a baseline (lookup, tfidf)."""
+    """What reads: an encoder (from a pip package, a folder or a hub) with a head, or a baseline (lookup, tfidf).
+
+    case: whether the encoder is told the case of words; None: if its tokenizer drops it, and it can be told
+    """
 
     name: str
     kind: str
@@ -147,6 +150,7 @@ class ModelConfig:
     package: str | None
     sha256: str | None
     head: str | None
+    case: bool | None
     init_from: str | None
     tfidf: TfidfConfig | None
 

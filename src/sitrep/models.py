@@ -20,6 +20,7 @@ from safetensors.torch import load_file, save_file
 from transformers import AutoConfig, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 from transformers.utils import logging as transformers_logging
 
+from sitrep.casing import CASES, drops_case
 from sitrep.config import ModelConfig, TaskConfig, load
 from sitrep.errors import InputError
 from sitrep.heads import choose_head
@@ -32,6 +33,8 @@ HEAD_FILE = "head.safetensors"
 transformers_logging.set_verbosity_error()  # its warnings (new head, long text) are what we do on purpose
 transformers_logging.disable_progress_bar()
 
+TYPE_TABLE = "token_type_embeddings"  # of BERT and its kin
+CASE_KEY = "case_token_types"  # in an encoder's config.json: the token type for each of CASES
 LAYER = re.compile(r"\.(?:layers?|h|blocks?)\.(\d+)\.")  # how transformers names an encoder's layers
 
 
@@ -54,14 +57,17 @@ class Model:
         return sum(parameter.numel() for parameter in self.network.parameters())
 
     def depths(self) -> dict[str, int | None]:
-        """Return, per parameter, the layers between it and the head: 0 in the last layer, most in the embeddings, None in the head."""
+        """Return, per parameter, the layers between it and the head: 0 in the last layer, most in the embeddings.
+
+        None stands for what is drawn afresh: the head, and the token types that tell the case of words.
+        """
         body = self.network.body
         prefix = "body." if body.base_model is body else f"body.{body.base_model_prefix}."
         names = [name for name, _ in self.network.named_parameters()]
         layers = {name: int(match[1]) for name in names if (match := LAYER.search(name))}
         n_layers = max(layers.values(), default=-1) + 1
         return {
-            name: None if not name.startswith(prefix)
+            name: None if not name.startswith(prefix) or (self.network.windower.case_types and TYPE_TABLE in name)
             else n_layers - 1 - layers[name] if name in layers
             else n_layers if "embed" in name
             else 0  # what follows the layers: a pooler, a last norm
@@ -104,6 +110,7 @@ def build_model(config: ModelConfig, task: TaskConfig) -> Model:
         body = head.body_class.from_pretrained(source, config=settings, dtype=torch.float32, ignore_mismatched_sizes=True)
         if config.init_from and names:  # the scorer of words fits all texts, and shares its weights with the encoder
             _draw_head(body)
+        _tell_case(body, tokenizer, config.case, source)
     except (OSError, ValueError, SafetensorError) as error:
         raise InputError(f"model.path={source}: cannot be loaded as encoder with tokenizer: {_first_line(error)}") from error
     longest = getattr(settings, "max_position_embeddings", None) or task.windows.max_tokens
@@ -111,7 +118,7 @@ def build_model(config: ModelConfig, task: TaskConfig) -> Model:
         raise InputError(
             f"task.windows.max_tokens={task.windows.max_tokens}: {source} reads at most {longest} tokens; set it to that or less"
         )
-    return Model(head(body, task, _windower(tokenizer, task)), tokenizer, name)
+    return Model(head(body, task, _windower(tokenizer, task, body)), tokenizer, name)
 
 
 def load_model(folder: Path) -> Model:
@@ -120,7 +127,8 @@ def load_model(folder: Path) -> Model:
     task = load(TaskConfig, settings["task"])
     tokenizer = AutoTokenizer.from_pretrained(folder, use_fast=True)
     name, head = choose_head(settings["head"], task)
-    network = head(head.body_class.from_pretrained(folder, dtype=torch.float32), task, _windower(tokenizer, task))
+    body = head.body_class.from_pretrained(folder, dtype=torch.float32)
+    network = head(body, task, _windower(tokenizer, task, body))
     if (folder / HEAD_FILE).exists():
         network.load_state_dict({**network.state_dict(), **load_file(folder / HEAD_FILE)})
     return Model(network.eval(), tokenizer, name)
@@ -135,8 +143,26 @@ def _draw_head(body: PreTrainedModel) -> None:
             torch.nn.init.zeros_(layer.bias)
 
 
-def _windower(tokenizer: PreTrainedTokenizerBase, task: TaskConfig) -> Windower:
-    return Windower(tokenizer, task.windows.max_tokens, task.windows.overlap)
+def _tell_case(body: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, wanted: bool | None, source: str) -> None:
+    """Give the encoder token types for the case of words if that is wanted (None: if its tokenizer drops it, and it has token types).
+
+    They begin as the type that the encoder knows, so that it reads as before until it has learnt them. An encoder that has them keeps them.
+    """
+    table = getattr(getattr(body.base_model, "embeddings", None), TYPE_TABLE, None)
+    if wanted and table is None:
+        raise InputError(f"model.case=true: {source} has no token types to tell the case of words by; set model.case=null")
+    if wanted is False or table is None or (wanted is None and not drops_case(tokenizer)):
+        setattr(body.config, CASE_KEY, None)
+    elif not getattr(body.config, CASE_KEY, None):
+        n_known, n_new = table.num_embeddings, len(CASES) - 1
+        wider = torch.nn.Embedding(n_known + n_new, table.embedding_dim)
+        wider.weight.data = torch.cat([table.weight.data, table.weight.data[:1].expand(n_new, -1)])
+        setattr(body.base_model.embeddings, TYPE_TABLE, wider)
+        body.config.update({"type_vocab_size": n_known + n_new, CASE_KEY: [0, *range(n_known, n_known + n_new)]})
+
+
+def _windower(tokenizer: PreTrainedTokenizerBase, task: TaskConfig, body: PreTrainedModel) -> Windower:
+    return Windower(tokenizer, task.windows.max_tokens, task.windows.overlap, getattr(body.config, CASE_KEY, None))
 
 
 def _check_tokenizer(tokenizer: PreTrainedTokenizerBase, source: str, head: type[Head]) -> None:

@@ -35,20 +35,21 @@ class EncoderReader:
 
     def _read_chunk(self, articles: Sequence[Article]) -> list[Article]:
         encoded = self.windower.encode(articles)
-        rows = [self.windower.input_ids(article, window) for article in encoded for window in article.windows]
-        kept = iter(self._score(rows))
+        windows = [self.windower.inputs(article, window) for article in encoded for window in article.windows]
+        kept = iter(self._score(windows))
         return self.network.decode(encoded, [list(islice(kept, len(article.windows))) for article in encoded])
 
-    def _score(self, rows: Sequence[Sequence[int]]) -> list[np.ndarray]:
+    def _score(self, windows: Sequence[Mapping[str, list[int]]]) -> list[np.ndarray]:
         """Return what the head keeps of the scores of each window, in order."""
-        kept: list[np.ndarray] = [np.empty(0)] * len(rows)
+        lengths = [len(window["input_ids"]) for window in windows]
+        kept: list[np.ndarray] = [np.empty(0)] * len(windows)
         was_training = self.network.training
         self.network.eval()
         with torch.inference_mode():
-            for batch in batches_by_length([len(row) for row in rows], BATCH_TOKENS):
-                inputs = pad_windows([rows[index] for index in batch], self.windower.pad_id)
+            for batch in batches_by_length(lengths, BATCH_TOKENS):
+                inputs = pad_windows([windows[index] for index in batch], self.windower.pad_id)
                 scores = self.network(**{name: tensor.to(self.device) for name, tensor in inputs.items()})
-                for index, found in zip(batch, self.network.keep(scores, [len(rows[i]) for i in batch]), strict=True):
+                for index, found in zip(batch, self.network.keep(scores, [lengths[i] for i in batch]), strict=True):
                     kept[index] = found
         self.network.train(was_training)
         return kept

@@ -23,7 +23,7 @@ from transformers import EarlyStoppingCallback, Trainer, TrainerCallback, Traine
 from sitrep.articles import Article
 from sitrep.config import TrainerConfig
 from sitrep.errors import InputError
-from sitrep.heads.base import Row, row_shape
+from sitrep.heads.base import Row, row_shape, windows_of
 from sitrep.models import Model
 from sitrep.prediction import EncoderReader
 from sitrep.processes import is_writer
@@ -54,7 +54,7 @@ def encode_training(model: Model, articles: Sequence[Article]) -> TrainingData:
         learnt, lost = model.network.training_rows(encoded)
         rows += learnt
         ledger += lost
-    lengths = [len(window) for row in rows for window in row.get("windows", [row.get("input_ids")])]
+    lengths = [len(window["input_ids"]) for row in rows for window in windows_of(row)]
     return TrainingData(Dataset.from_list(rows), list(map(row_shape, rows)), len(lengths), sum(lengths), ledger)
 
 

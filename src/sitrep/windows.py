@@ -21,6 +21,7 @@ import numpy as np
 from transformers import PreTrainedTokenizerBase
 
 from sitrep.articles import Article, Span
+from sitrep.casing import case_of
 from sitrep.labels import TagSet
 
 IGNORED = -100  # the label id that torch's cross entropy leaves out
@@ -46,6 +47,7 @@ class EncodedArticle:
 
     starts, ends: code-point offsets per token; equal for a token that covers only white space
     continues:    per token, whether it continues the word of the token before it
+    types:        per token, the token type that tells its word's case; None where the encoder is not told
     windows:      half-open token ranges that the encoder reads, in order, overlapping
     cores:        half-open token ranges, one a window, that share all tokens out among the windows
     """
@@ -55,17 +57,22 @@ class EncodedArticle:
     starts: list[int]
     ends: list[int]
     continues: list[bool]
+    types: list[int] | None
     windows: list[tuple[int, int]]
     cores: list[tuple[int, int]]
 
 
 class Windower:
-    """Cuts articles into windows for one tokenizer, and puts token scores back together."""
+    """Cuts articles into windows for one tokenizer, and puts token scores back together.
 
-    def __init__(self, tokenizer: PreTrainedTokenizerBase, max_tokens: int, overlap: int) -> None:
+    case_types: the token type for each of CASES, if the encoder is told the case of words
+    """
+
+    def __init__(self, tokenizer: PreTrainedTokenizerBase, max_tokens: int, overlap: int, case_types: Sequence[int] | None = None) -> None:
         self.tokenizer = tokenizer
         self.pad_id = tokenizer.pad_token_id
         self.overlap = overlap
+        self.case_types = case_types
         bare = tokenizer("a", add_special_tokens=False)["input_ids"]
         whole = tokenizer("a")["input_ids"]
         n_before = next(i for i in range(len(whole)) if whole[i : i + len(bare)] == bare)
@@ -90,17 +97,30 @@ class Windower:
         starts = [start for start, _ in extents]
         ends = _absorb_marks(article.text, extents)
         continues = [i > 0 and _continues(article.text, starts[i], ends[i - 1]) for i in range(len(starts))]
+        types = self._types(article.text, starts, ends, continues) if self.case_types else None
         windows = cut_windows(len(token_ids), self.size, self.overlap)
-        return EncodedArticle(article, token_ids, starts, ends, continues, windows, share_out(windows))
+        return EncodedArticle(article, token_ids, starts, ends, continues, types, windows, share_out(windows))
 
-    def input_ids(self, encoded: EncodedArticle, window: tuple[int, int]) -> list[int]:
-        """Return the token ids of one window with the special tokens around them."""
-        return [*self.prefix, *encoded.token_ids[slice(*window)], *self.suffix]
+    def _types(self, text: str, starts: list[int], ends: list[int], continues: list[bool]) -> list[int]:
+        """Return the token type of each token: all tokens of a word have that of the word's case."""
+        assert self.case_types
+        types: list[int] = []
+        firsts = [token for token, continued in enumerate(continues) if not continued]
+        for first, after in itertools.pairwise([*firsts, len(continues)]):
+            types += [self.case_types[case_of(text[starts[first] : ends[after - 1]])]] * (after - first)
+        return types
+
+    def inputs(self, encoded: EncodedArticle, window: tuple[int, int]) -> dict[str, list[int]]:
+        """Return what the encoder reads of one window, special tokens included: `input_ids`; `token_type_ids` if it is told the case."""
+        inputs = {"input_ids": [*self.prefix, *encoded.token_ids[slice(*window)], *self.suffix]}
+        if encoded.types is not None:
+            inputs["token_type_ids"] = [*[0] * len(self.prefix), *encoded.types[slice(*window)], *[0] * len(self.suffix)]
+        return inputs
 
     def tag_windows(
         self, encoded: EncodedArticle, tags: TagSet, *, first_tokens_only: bool = False
     ) -> tuple[list[dict[str, Any]], list[Lost]]:
-        """Return the training rows of an article (`input_ids` and `labels` of equal length per window) and its ledger.
+        """Return the training rows of an article (its inputs and `labels` of equal length per window) and its ledger.
 
         first_tokens_only: the tokens behind the first of a word bear no label.
         """
@@ -112,8 +132,7 @@ class Windower:
             tag_ids[encoded.continues] = IGNORED
         before, after = [IGNORED] * len(self.prefix), [IGNORED] * len(self.suffix)
         rows = [
-            {"input_ids": self.input_ids(encoded, window), "labels": [*before, *tag_ids[slice(*window)].tolist(), *after]}
-            for window in encoded.windows
+            {**self.inputs(encoded, window), "labels": [*before, *tag_ids[slice(*window)].tolist(), *after]} for window in encoded.windows
         ]
         return rows, lost
 

@@ -22,6 +22,8 @@ from sitrep.windows import EncodedArticle, Lost, Windower
 Row = dict[str, Any]
 Batch = dict[str, Tensor]
 
+INPUTS = ("input_ids", "attention_mask", "token_type_ids")  # of a batch, what the encoder reads; the rest are targets
+
 
 class Head(nn.Module, ABC):
     """An encoder with a head for one task."""
@@ -49,7 +51,7 @@ class Head(nn.Module, ABC):
 
     @abstractmethod
     def collate(self, rows: Sequence[Row]) -> Batch:
-        """Return the tensors of one batch: `input_ids`, `attention_mask` and the targets of `loss`."""
+        """Return the tensors of one batch: the inputs of `score` and the targets of `loss`."""
 
     @abstractmethod
     def loss(self, scores: Tensor, **targets: Tensor) -> Tensor:
@@ -63,14 +65,16 @@ class Head(nn.Module, ABC):
     def decode(self, encoded: Sequence[EncodedArticle], kept: Sequence[Sequence[np.ndarray]]) -> list[Article]:
         """Return each article with what the scores of its windows say; gold is not looked at."""
 
-    def score(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
-        """Return the scores of windows, both inputs (n_windows, n_tokens)."""
-        return self.body(input_ids=input_ids, attention_mask=attention_mask).logits
+    def score(self, **inputs: Tensor) -> Tensor:
+        """Return the scores of windows; inputs: those of INPUTS that `pad_windows` gives, each (n_windows, n_tokens)."""
+        return self.body(**inputs).logits
 
-    def forward(self, input_ids: Tensor, attention_mask: Tensor, **targets: Tensor) -> Tensor:
+    def forward(self, **batch: Tensor) -> Tensor:
         """Return the loss where targets are given, the scores otherwise."""
-        scores = self.score(input_ids, attention_mask)
-        return self.loss(scores.float(), attention_mask=attention_mask, **targets) if targets else scores
+        inputs = {name: tensor for name, tensor in batch.items() if name in INPUTS}
+        targets = {name: tensor for name, tensor in batch.items() if name not in INPUTS}
+        scores = self.score(**inputs)
+        return self.loss(scores.float(), **targets) if targets else scores
 
     def measure(self, dev: Sequence[Article], read: Callable[[Sequence[Article]], Iterable[Article]]) -> dict[str, float]:
         """Return how good the network is on `dev`, for the history and the choice of the best epoch; `read` finds what it finds there."""
@@ -86,16 +90,28 @@ class Head(nn.Module, ABC):
         return {name: tensor for name, tensor in self.state_dict().items() if not name.startswith("body.")}
 
 
+def windows_of(row: Row) -> Sequence[Mapping[str, Any]]:
+    """Return the windows of a training row: those of an article together, or the one that it is itself."""
+    return row.get("windows") or [row]
+
+
 def row_shape(row: Row) -> tuple[int, int]:
     """Return how many windows a training row holds, and the tokens of the longest."""
-    windows = row.get("windows") or [row["input_ids"]]
-    return len(windows), max(map(len, windows))
+    windows = windows_of(row)
+    return len(windows), max(len(window["input_ids"]) for window in windows)
 
 
-def pad_windows(rows: Sequence[Sequence[int]], pad_id: int) -> Batch:
-    """Return `input_ids` and `attention_mask`, both (n_rows, longest row), padded at the right."""
-    longest = max(map(len, rows))
-    return {
-        "input_ids": torch.tensor([[*row, *[pad_id] * (longest - len(row))] for row in rows]),
-        "attention_mask": torch.tensor([[1] * len(row) + [0] * (longest - len(row)) for row in rows]),
+def pad_windows(windows: Sequence[Mapping[str, Any]], pad_id: int) -> Batch:
+    """Return the INPUTS of windows as tensors, each (n_windows, longest), padded at the right."""
+    longest = max(len(window["input_ids"]) for window in windows)
+
+    def pad(rows: Iterable[Sequence[int]], filler: int) -> Tensor:
+        return torch.tensor([[*row, *[filler] * (longest - len(row))] for row in rows])
+
+    batch = {
+        "input_ids": pad((window["input_ids"] for window in windows), pad_id),
+        "attention_mask": pad(([1] * len(window["input_ids"]) for window in windows), 0),
     }
+    if "token_type_ids" in windows[0]:
+        batch["token_type_ids"] = pad((window["token_type_ids"] for window in windows), 0)
+    return batch

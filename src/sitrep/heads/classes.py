@@ -33,7 +33,7 @@ class ClassHead(Head):
         """Return one row: `windows`, and `labels` as an index or a list of 0 and 1."""
         gold = encoded.article.labels[str(self.task.field)]
         labels = self.task.labels.index(gold[0]) if self.task.kind == "multi-class" else [float(x in gold) for x in self.task.labels]
-        return [{"windows": [self.windower.input_ids(encoded, window) for window in encoded.windows], "labels": labels}], []
+        return [{"windows": [self.windower.inputs(encoded, window) for window in encoded.windows], "labels": labels}], []
 
     def collate(self, rows: Sequence[Row]) -> Batch:
         """Return the windows of all articles as one list, `owner` the article of each, and the articles' `labels`."""
@@ -81,10 +81,10 @@ class MeanHead(ClassHead):
         super().__init__(body, task, windower)
         self.classifier = nn.Linear(body.config.hidden_size, len(task.labels))
 
-    def score(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
+    def score(self, **inputs: Tensor) -> Tensor:
         """Return (n_windows, n_labels) logits."""
-        hidden = self.body(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state
-        weights = attention_mask.unsqueeze(2) / attention_mask.sum(dim=1)[:, None, None]
+        hidden, mask = self.body(**inputs).last_hidden_state, inputs["attention_mask"]
+        weights = mask.unsqueeze(2) / mask.sum(dim=1)[:, None, None]
         return self.classifier(nn.functional.dropout((hidden * weights).sum(dim=1), 0.1, self.training))
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any, NoReturn
 
 import numpy as np
@@ -54,12 +54,12 @@ class MlmHead(Head):
         return ()
 
     def training_rows(self, encoded: EncodedArticle) -> tuple[list[Row], list[Lost]]:
-        """Return a row a window: `input_ids`. Nothing can be lost."""
-        return [{"input_ids": self.windower.input_ids(encoded, window)} for window in encoded.windows], []
+        """Return a row a window: its inputs. Nothing can be lost."""
+        return [self.windower.inputs(encoded, window) for window in encoded.windows], []
 
     def collate(self, rows: Sequence[Row]) -> Batch:
         """Return the tokens, masked anew, and `labels`, the tokens to be guessed."""
-        return self.mask(pad_windows([row["input_ids"] for row in rows], self.windower.pad_id))
+        return self.mask(pad_windows(rows, self.windower.pad_id))
 
     def mask(self, batch: Batch, chance: torch.Generator | None = None) -> Batch:
         """Return `batch` masked, and `labels` beside it: the true token where it was masked, IGNORED elsewhere."""
@@ -71,13 +71,11 @@ class MlmHead(Head):
         seen = torch.where(masked & (how >= 1 - REPLACED), others, seen)
         return {**batch, "input_ids": seen, "labels": true.masked_fill(~masked, IGNORED)}
 
-    def forward(self, input_ids: Tensor, attention_mask: Tensor, **targets: Tensor) -> Tensor:
+    def forward(self, **batch: Tensor) -> Tensor:
         """Return the mean loss where `labels` are given, the scores otherwise."""
-        if not targets:
-            return self.score(input_ids, attention_mask)
-        with self._scoring_only(targets["labels"] != IGNORED):
-            scores = self.score(input_ids, attention_mask)
-        return self.loss(scores.float(), **targets)
+        chosen = batch["labels"] != IGNORED if "labels" in batch else None
+        with self._scoring_only(chosen) if chosen is not None else nullcontext():
+            return super().forward(**batch)
 
     @contextmanager
     def _scoring_only(self, chosen: Tensor) -> Iterator[None]:
@@ -104,13 +102,13 @@ class MlmHead(Head):
         Raises:
             InputError: if so little is held out that no token is masked.
         """
-        rows = [row["input_ids"] for encoded in self.windower.encode(dev) for row in self.training_rows(encoded)[0]]
+        rows = [row for encoded in self.windower.encode(dev) for row in self.training_rows(encoded)[0]]
         chance = torch.Generator().manual_seed(MEASURE_SEED)
         device = next(self.parameters()).device
         was_training, total, n_masked = self.training, 0.0, 0
         self.eval()
         with torch.inference_mode():
-            for indices in batches_by_length(list(map(len, rows)), BATCH_TOKENS):
+            for indices in batches_by_length([len(row["input_ids"]) for row in rows], BATCH_TOKENS):
                 batch = self.mask(pad_windows([rows[index] for index in indices], self.windower.pad_id), chance)
                 n = int((batch["labels"] != IGNORED).sum())
                 total += n * self(**{name: tensor.to(device) for name, tensor in batch.items()}).item()

@@ -41,18 +41,19 @@ class SpanHead(Head):
         """Return the labels."""
         return tuple(task.labels)
 
-    def score(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
+    def score(self, **inputs: Tensor) -> Tensor:
         """Return the score of each label for each pair of tokens; NEVER where the last comes before the first, or is padding."""
-        hidden = self.body(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state
+        hidden = self.body(**inputs).last_hidden_state
         queries, keys = rotate(self.pointer(hidden).float()).chunk(2, dim=2)
         first, last = self.kinds(hidden).float().transpose(1, 2).chunk(2, dim=1)
         scores = (queries @ keys.transpose(1, 2) / SIZE**0.5).unsqueeze(1) + first.unsqueeze(3) + last.unsqueeze(2)
-        n_tokens = input_ids.shape[1]
-        possible = torch.ones(n_tokens, n_tokens, dtype=torch.bool, device=scores.device).triu() & attention_mask.bool()[:, None, None]
+        n_tokens = hidden.shape[1]
+        forward = torch.ones(n_tokens, n_tokens, dtype=torch.bool, device=scores.device).triu()
+        possible = forward & inputs["attention_mask"].bool()[:, None, None]
         return scores.masked_fill(~possible, NEVER)
 
     def training_rows(self, encoded: EncodedArticle) -> tuple[list[Row], list[Lost]]:
-        """Return a row a window: `input_ids`, and `mentions` as (label_id, first token, last token) of the window."""
+        """Return a row a window: its inputs, and `mentions` as (label_id, first token, last token) of the window."""
         spans, lost = align(encoded, flat=False, reach=_reach(encoded))
         scored = scored_tokens(encoded)
         mentions = [(self.task.labels.index(label), scored[first], scored[last - 1]) for first, last, label in spans]
@@ -60,12 +61,12 @@ class SpanHead(Head):
         for start, end in encoded.windows:
             shift = len(self.windower.prefix) - start
             inside = [[label, first + shift, last + shift] for label, first, last in mentions if start <= first and last < end]
-            rows.append({"input_ids": self.windower.input_ids(encoded, (start, end)), "mentions": inside})
+            rows.append({**self.windower.inputs(encoded, (start, end)), "mentions": inside})
         return rows, lost
 
     def collate(self, rows: Sequence[Row]) -> Batch:
         """Return `gold` beside the tokens: (n_mentions, 4), the window of each mention, its label, first and last token."""
-        batch = pad_windows([row["input_ids"] for row in rows], self.windower.pad_id)
+        batch = pad_windows(rows, self.windower.pad_id)
         gold = list(chain.from_iterable([[index, *mention] for mention in row["mentions"]] for index, row in enumerate(rows)))
         return {**batch, "gold": torch.tensor(gold, dtype=torch.long).reshape(-1, 4)}
 

@@ -38,12 +38,12 @@ class SoftmaxHead(Head):
         return TagSet(tuple(task.labels)).tags
 
     def training_rows(self, encoded: EncodedArticle) -> tuple[list[Row], list[Lost]]:
-        """Return a row a window: `input_ids` and `labels`."""
+        """Return a row a window: its inputs and `labels`."""
         return self.windower.tag_windows(encoded, self.tags)
 
     def collate(self, rows: Sequence[Row]) -> Batch:
         """Return `labels` beside the tokens, both (n_windows, n_tokens)."""
-        batch = pad_windows([row["input_ids"] for row in rows], self.windower.pad_id)
+        batch = pad_windows(rows, self.windower.pad_id)
         longest = batch["input_ids"].shape[1]
         return {**batch, "labels": torch.tensor([[*row["labels"], *[IGNORED] * (longest - len(row["labels"]))] for row in rows])}
 
@@ -76,7 +76,7 @@ class CrfHead(SoftmaxHead):
         self.register_buffer("allowed", torch.tensor(self.tags.allowed()), persistent=False)
 
     def training_rows(self, encoded: EncodedArticle) -> tuple[list[Row], list[Lost]]:
-        """Return a row a window: `input_ids`, and `labels` at the first token of each word."""
+        """Return a row a window: its inputs, and `labels` at the first token of each word."""
         return self.windower.tag_windows(encoded, self.tags, first_tokens_only=True)
 
     def loss(self, scores: Tensor, **targets: Tensor) -> Tensor:
