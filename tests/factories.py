@@ -45,7 +45,12 @@ def make_data(path: Any = "data", **changes: Any) -> DataConfig:
 
 def train_options(**changes: Any) -> dict[str, Any]:
     """Return the plain container of a valid `TrainConfig`; `task__kind="ner"` changes the key `task.kind`."""
-    options: dict[str, Any] = {"data": yaml.safe_load((ROOT / "configs/data/articles.yaml").read_text()), "seed": 1, "device": "cpu"}
+    options: dict[str, Any] = {
+        "data": yaml.safe_load((ROOT / "configs/data/articles.yaml").read_text()),
+        "seed": 1,
+        "strict": False,
+        "device": "cpu",
+    }
     windows = {"max_tokens": 32, "overlap": 8}
     options["task"] = {
         "name": "ner",

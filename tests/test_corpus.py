@@ -59,6 +59,28 @@ def test_split_that_does_not_fit_the_data(folder, change, problems):
         load_corpus(make_data(folder), make_task())
 
 
+@pytest.mark.parametrize(("name", "use"), [("train", "nothing could be learnt"), ("dev", "the best epoch could not be chosen")])
+@pytest.mark.parametrize(
+    ("task", "holds", "nothing", "what"),
+    [
+        (make_task(), "[Gao](LOCATION)", "Gao", "hold no mention"),
+        (make_task("multi-label", TOPICS, "topics"), "topics: [bombing]", "topics: []", "hold no label of topics"),
+    ],
+)
+def test_a_split_that_holds_nothing_to_learn_or_to_choose_by(folder, name, use, task, holds, nothing, what):
+    corpus = load_corpus(make_data(folder), task)
+    for article in corpus.split(name):
+        path = folder / f"{article.id}.md"
+        path.write_text(path.read_text().replace(holds, nothing))
+    with refused(f"{folder}: the {len(corpus.split(name))} {name} articles {what}", use, f"remove {folder / 'splits.csv'}"):
+        load_corpus(make_data(folder), task)
+
+
+def test_a_label_that_cannot_be_learnt_is_named(folder, caplog):
+    load_corpus(make_data(folder), make_task())
+    assert "labels that no training article holds cannot be learnt, and cost recall elsewhere: PERSON, ARMED_GROUP\n" in caplog.text
+
+
 FRONT = "---\nid: {id}\n{fields}\n---\n{body}"
 
 
@@ -142,7 +164,7 @@ def test_hashes_may_be_written_in_capitals_and_lie_in_folders(tmp_path):
 
 
 def test_texts_of_train_that_stand_in_dev_or_test_are_counted(published, caplog):
-    load_corpus(published, make_task())
+    load_corpus(published, make_task(labels=["LOCATION"]))
     (record,) = caplog.records
     assert record.levelname == "WARNING"
     assert record.getMessage() == (
@@ -151,7 +173,7 @@ def test_texts_of_train_that_stand_in_dev_or_test_are_counted(published, caplog)
 
 
 def test_of_many_leaks_three_are_named(published, caplog):
-    write_files(Path(published.path), {"dev.txt": "rain\tO\n\n" * 4 + "Wind\tO\n"})
+    write_files(Path(published.path), {"dev.txt": "rain\tO\n\n" * 4 + "Gao\tB-LOCATION\n"})
     load_corpus(replace(published, sha256={}), make_task())
     assert "4 of 5 dev articles" in caplog.text
     assert "the score: dev-1, dev-2, dev-3, ...\n" in caplog.text
@@ -161,7 +183,7 @@ def test_a_split_that_is_made_here_does_not_leak(folder, caplog):
     for number in range(3):
         write_files(folder, {f"copy{number}.md": f"---\nid: c{number}\n---\nREPORT {number}  from Gao."})
     load_corpus(make_data(folder), make_task())
-    assert "training article" not in caplog.text
+    assert "flatter" not in caplog.text
 
 
 def test_folder_without_articles(tmp_path):

@@ -166,7 +166,7 @@ def test_a_mention_longer_than_its_window_is_in_the_ledger_of_the_span_head():
     head = build("span")
     (encoded,) = head.windower.encode([Article("a", text, (Span(0, 197, "PERSON"), Span(12, 15, "LOCATION")))])
     rows, (lost,) = head.training_rows(encoded)
-    assert (lost.end, lost.reason) == (197, "longer than a window")
+    assert (lost.end, lost.reason) == (197, "past its window's end")
     assert [mention[0] for row in rows for mention in row["mentions"]] == [1]
 
 

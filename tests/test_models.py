@@ -1,5 +1,6 @@
 """Models: built from a package, a folder or a hub name, saved, opened by plain transformers; errors that say what to do."""
 
+import json
 import shutil
 from dataclasses import replace
 
@@ -7,7 +8,7 @@ import pytest
 import torch
 import transformers
 from conftest import NER
-from tiny import ENTITIES, SMALL, TOPICS, compose, own_data
+from tiny import ENTITIES, FAMILIES, SMALL, TOPICS, compose, own_data, write_encoder
 
 from sitrep.articles import Article
 from sitrep.errors import InputError
@@ -76,6 +77,19 @@ def test_windows_may_not_be_longer_than_the_encoder_reads(config):
         build_model(config.model, task)
 
 
+def test_positions_that_roberta_keeps_for_padding_are_not_read(config, tmp_path):
+    folder = write_encoder(tmp_path / "roberta", "byte-bpe")
+    longest = 64 - 1 - json.loads((folder / "config.json").read_text())["pad_token_id"]
+    for max_tokens in (longest, longest + 1):
+        task = replace(config.task, windows=replace(config.task.windows, max_tokens=max_tokens))
+        if max_tokens > longest:
+            with pytest.raises(InputError, match=rf"reads at most {longest} tokens"):
+                build_model(replace(config.model, path=str(folder)), task)
+        else:
+            network = build_model(replace(config.model, path=str(folder)), task).network
+            assert network.score(input_ids=torch.full((1, longest), 7), attention_mask=torch.ones(1, longest)).shape[1] == longest
+
+
 @pytest.mark.parametrize("name", ["cudaa", "cpu:x", "mps", "cuda", "cuda:9"])
 def test_a_device_that_is_not_there(name):
     if name.startswith(("cuda", "mps")) and torch.accelerator.is_available():
@@ -115,6 +129,18 @@ def test_a_model_starts_from_the_encoder_of_another_run(config, corpus, encoder,
 def test_an_encoder_can_only_come_from_a_finished_run(config):
     with pytest.raises(InputError, match="run=nowhere: no run there"):
         build_model(replace(config.model, init_from="nowhere"), config.task)
+
+
+@pytest.mark.parametrize("kind", FAMILIES)
+def test_encoders_of_every_family_learn_and_read_whole_words(train, tmp_path, kind):
+    encoder = write_encoder(tmp_path / "encoder", kind)
+    run = train(tmp_path / "run", f"model.path={encoder}", *NER)
+    assert run.metrics("dev")["strict"]["micro"]["f1"] > 0.6
+    text = "Envoys met\tAmina Sow in Gao\u00a0on Friday\r\n, and a bomb planted by the Desert Front exploded in (Ségou) on Monday."
+    (read,) = EncoderReader(load_model(run.checkpoint_path), torch.device("cpu")).read([Article("a", text)])
+    edges = {edge for span in read.spans for edge in (span.start, span.end)}
+    assert len(edges) > 6 and not [edge for edge in edges if text[edge - 1].isalnum() and text[edge].isalnum()]
+    assert not [span for span in read.spans if read.surface(span) != read.surface(span).strip()]
 
 
 def test_plain_transformers_finds_the_same_mentions(train, corpus, tmp_path):

@@ -8,7 +8,15 @@ from pathlib import Path
 
 import hydra
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
-from transformers import BertConfig, BertModel, PreTrainedTokenizerFast, set_seed
+from transformers import (
+    AutoModel,
+    BertConfig,
+    DebertaV2Config,
+    ModernBertConfig,
+    PreTrainedTokenizerFast,
+    RobertaConfig,
+    set_seed,
+)  # fmt: skip
 
 from sitrep import config as schemas
 from sitrep.formats import read_articles
@@ -68,23 +76,18 @@ def own_data(corpus: Path) -> list[str]:
     return ["data=own", f"data.path={corpus}", *(f"data.labels.{field}=[{','.join(names)}]" for field, names in labels.items())]
 
 
-def write_encoder(folder: Path, *, mask_token: str | None = None) -> Path:
-    """Write an untrained BERT of two thin layers, with its tokenizer."""
-    tokenizer = train_tokenizer("wordpiece", project_sentences())
+SIZES = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 64, "max_position_embeddings": 64}
+FAMILIES = {"wordpiece": BertConfig, "byte-bpe": RobertaConfig, "byte-bpe-prefix": ModernBertConfig, "unigram": DebertaV2Config}
+
+
+def write_encoder(folder: Path, kind: str = "wordpiece", *, mask_token: str | None = None) -> Path:
+    """Write an untrained encoder of two thin layers, with its tokenizer, as the family of that kind of tokenizer has them."""
+    tokenizer = train_tokenizer(kind, project_sentences())
     if mask_token:
         tokenizer.add_special_tokens({"mask_token": mask_token})
     set_seed(0)
-    network = BertModel(
-        BertConfig(
-            vocab_size=len(tokenizer),
-            hidden_size=32,
-            num_hidden_layers=2,
-            num_attention_heads=2,
-            intermediate_size=64,
-            max_position_embeddings=64,
-            pad_token_id=tokenizer.pad_token_id,
-        )
-    )
+    special = {f"{name}_token_id": getattr(tokenizer, f"{name}_token_id") for name in ("pad", "cls", "sep")}
+    network = AutoModel.from_config(FAMILIES[kind](vocab_size=len(tokenizer), **SIZES, **special))
     network.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     return folder

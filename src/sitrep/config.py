@@ -201,6 +201,7 @@ class TrainConfig:
     model: ModelConfig
     trainer: TrainerConfig
     seed: int
+    strict: bool
     device: str
 
     def __post_init__(self) -> None:

@@ -59,6 +59,8 @@ def load_corpus(data: DataConfig, task: TaskConfig) -> Corpus:
     train, dev, test = (tuple(a for a in articles if splits[a.id] == name) for name in SPLITS)
     corpus = Corpus(train, dev, test)
     _warn_of_leaks(corpus)
+    if task.kind != MLM:
+        _check_labels(corpus, data, task)
     return corpus
 
 
@@ -77,6 +79,24 @@ def _warn_of_leaks(corpus: Corpus) -> None:
                 "%d of %d %s articles have the text of a training article (case and white space aside) and flatter the score: %s%s",
                 len(leaked), len(corpus.split(name)), name, ", ".join(leaked[:3]), ", ..." if len(leaked) > 3 else "",
             )  # fmt: skip
+
+
+def _check_labels(corpus: Corpus, data: DataConfig, task: TaskConfig) -> None:
+    """Demand that there is something to learn in train and to choose the best epoch by in dev; say which labels cannot be learnt."""
+    counts = {name: Counter(label for article in corpus.split(name) for label in _labels_of(article, task)) for name in ("train", "dev")}
+    what = "mention" if task.kind == NER else f"label of {task.field}"
+    for name, use in (("train", "nothing could be learnt"), ("dev", "the best epoch could not be chosen")):
+        if not counts[name]:
+            anew = f", or remove {splits_path(data)} and have the articles split anew" if data.split_by != "file" else ""
+            raise InputError(
+                f"{data.path}: the {len(corpus.split(name))} {name} articles hold no {what}, so that {use}; label some of them{anew}"
+            )
+    if unlearnt := [label for label in task.labels if not counts["train"][label]]:
+        log.warning("labels that no training article holds cannot be learnt, and cost recall elsewhere: %s", ", ".join(unlearnt))
+
+
+def _labels_of(article: Article, task: TaskConfig) -> Sequence[str]:
+    return [span.label for span in article.spans] if task.kind == NER else article.classes(str(task.field)) or ()
 
 
 def read_labelled(

@@ -113,7 +113,7 @@ def build_model(config: ModelConfig, task: TaskConfig) -> Model:
         _tell_case(body, tokenizer, config.case, source)
     except (OSError, ValueError, SafetensorError) as error:
         raise InputError(f"model.path={source}: cannot be loaded as encoder with tokenizer: {_first_line(error)}") from error
-    longest = getattr(settings, "max_position_embeddings", None) or task.windows.max_tokens
+    longest = _longest(body) or task.windows.max_tokens
     if task.windows.max_tokens > longest:
         raise InputError(
             f"task.windows.max_tokens={task.windows.max_tokens}: {source} reads at most {longest} tokens; set it to that or less"
@@ -132,6 +132,14 @@ def load_model(folder: Path) -> Model:
     if (folder / HEAD_FILE).exists():
         network.load_state_dict({**network.state_dict(), **load_file(folder / HEAD_FILE)})
     return Model(network.eval(), tokenizer, name)
+
+
+def _longest(body: PreTrainedModel) -> int | None:
+    """Return how many tokens an encoder reads at once, if it says so; RoBERTa and its kin keep the first positions for padding."""
+    longest = getattr(body.config, "max_position_embeddings", None)
+    table = getattr(getattr(body.base_model, "embeddings", None), "position_embeddings", None)
+    unread = getattr(table, "padding_idx", None)
+    return longest and longest - (0 if unread is None else unread + 1)
 
 
 def _draw_head(body: PreTrainedModel) -> None:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     import torch
 
     from sitrep.models import Model
+    from sitrep.windows import Lost
 
 log = logging.getLogger(__name__)
 
@@ -79,10 +80,16 @@ def load_reader(run: Run, device: str) -> Reader:
     from sitrep.models import choose_device, load_model
     from sitrep.prediction import EncoderReader
 
-    return EncoderReader(load_model(run.checkpoint_path), choose_device(device), thresholds)
+    model = load_model(run.checkpoint_path)
+    if model.task != config.task:
+        raise InputError(
+            f"{run.checkpoint_path}: was trained for another task or other labels ({', '.join(model.task.labels)}) than the run's "
+            f"config says ({', '.join(config.task.labels)}); bring the run's own checkpoint back, or train again"
+        )
+    return EncoderReader(model, choose_device(device), thresholds)
 
 
-def count_reasons(lost: Sequence[Any]) -> str:
+def count_reasons(lost: Sequence[Lost]) -> str:
     """Return why mentions could not be represented, and how many for each reason."""
     return ", ".join(f"{n} {reason}" for reason, n in Counter(entry.reason for entry in lost).most_common())
 
@@ -141,8 +148,7 @@ def _train_encoder(config: TrainConfig, corpus: Corpus, run: Run, device: torch.
     set_seed(config.seed)  # the fresh head is drawn at random
     model = build_model(config.model, config.task)
     data = encode_training(model, corpus.train)
-    if data.ledger:
-        log.warning("%d training mentions do not fit the head and are not learnt: %s", len(data.ledger), count_reasons(data.ledger))
+    _report_lost(data.ledger, model.head, strict=config.strict)
     rate = tokens_per_second(model, data, config.trainer, device)
     minutes = config.trainer.epochs * data.n_tokens * 1.1 / rate / 60  # a tenth more for reading dev after each epoch
     log.info(
@@ -157,6 +163,19 @@ def _train_encoder(config: TrainConfig, corpus: Corpus, run: Run, device: torch.
     train_model(model, config.trainer, data, corpus.dev, run, seed=config.seed, device=device, state=state)
     facts = {"device": str(device), "n_parameters": model.n_parameters, "train_ledger": [asdict(lost) for lost in data.ledger]}
     return model, facts
+
+
+def _report_lost(ledger: Sequence[Lost], head: str, *, strict: bool) -> None:
+    if not ledger:
+        return
+    said = f"{len(ledger)} training mentions do not fit the head {head} and are not learnt: {count_reasons(ledger)}"
+    if strict:
+        first = ledger[0]
+        raise InputError(
+            f"{said}. The first: {first.label} {first.text!r} [{first.start}, {first.end}) of article {first.article_id}, {first.reason}. "
+            "Mend them, choose model.head=span for nested and overlapping ones, or go on without them: strict=false"
+        )
+    log.warning("%s", said)
 
 
 def _calibrate(run: Run, task: TaskConfig, reader: Any, dev: Sequence[Article]) -> None:

@@ -205,7 +205,7 @@ def align(
         elif flat and kept and first < kept[-1][1]:
             reason = "overlapping"
         elif reach and scored[last - 1] >= reach[scored[first]]:
-            reason = "longer than a window"
+            reason = "past its window's end"
         if reason:
             lost.append(Lost(encoded.article.id, span.start, span.end, span.label, encoded.article.surface(span), reason))
         else:
