@@ -152,7 +152,7 @@ def main(arguments: Sequence[str]) -> Path:
     """Train, score dev and test, and return the file with the scores."""
     own = {key: value for key, _, value in (argument.partition("=") for argument in arguments) if key == "epochs"}
     others = [argument for argument in arguments if not argument.startswith("epochs=")]
-    config = compose(["model.head=softmax", "model.case=false", *others])
+    config = compose(["model.head=softmax", "model.case=false", "model.attention_dropout=null", *others])
     if config.task.kind != NER:
         sys.exit(f"task={config.task.name}: the recipe is one for mentions")
     epochs = int(own.get("epochs", config.trainer.epochs))

@@ -71,6 +71,7 @@ def train_options(**changes: Any) -> dict[str, Any]:
         "sha256": None,
         "head": None,
         "case": None,
+        "attention_dropout": None,
         "init_from": None,
         "tfidf": None,
     }

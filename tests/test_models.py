@@ -126,6 +126,16 @@ def test_a_model_starts_from_the_encoder_of_another_run(config, corpus, encoder,
         assert not model.network.transitions.any()
 
 
+@pytest.mark.parametrize("kind", FAMILIES)
+@pytest.mark.parametrize("share", [0.0, 0.3, None])
+def test_the_share_of_attention_that_is_dropped(config, tmp_path, kind, share):
+    encoder = write_encoder(tmp_path / "encoder", kind)
+    network = build_model(replace(config.model, path=str(encoder), attention_dropout=share), config.task).network
+    own = json.loads((encoder / "config.json").read_text())
+    (name,) = {"attention_dropout", "attention_probs_dropout_prob"} & own.keys()
+    assert getattr(network.body.config, name) == (own[name] if share is None else share)
+
+
 def test_an_encoder_can_only_come_from_a_finished_run(config):
     with pytest.raises(InputError, match="run=nowhere: no run there"):
         build_model(replace(config.model, init_from="nowhere"), config.task)

@@ -142,6 +142,7 @@ class ModelConfig:
     """What reads: an encoder (from a pip package, a folder or a hub) with a head, or a baseline (lookup, tfidf).
 
     case: whether the encoder is told the case of words; None: if its tokenizer drops it, and it can be told
+    attention_dropout: the share of attention weights dropped in training; None: as the encoder's own config has it
     """
 
     name: str
@@ -151,12 +152,17 @@ class ModelConfig:
     sha256: str | None
     head: str | None
     case: bool | None
+    attention_dropout: float | None
     init_from: str | None
     tfidf: TfidfConfig | None
 
     def __post_init__(self) -> None:
         kinds = ("encoder", "lookup", "tfidf")
         _require(self.kind in kinds, f"model.kind={self.kind!r} is unknown{did_you_mean(self.kind, kinds)}")
+        _require(
+            self.attention_dropout is None or 0 <= self.attention_dropout < 1,
+            f"model.attention_dropout={self.attention_dropout} is a share: 0 <= attention_dropout < 1, or null for the encoder's own",
+        )
         _require(self.kind == "encoder" or not self.init_from, f"model.init_from={self.init_from}: a {self.kind} model has no encoder")
         _require(self.kind != "encoder" or bool(self.path) != bool(self.package), "an encoder needs model.path or model.package")
         _require(

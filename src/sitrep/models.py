@@ -33,6 +33,7 @@ HEAD_FILE = "head.safetensors"
 transformers_logging.set_verbosity_error()  # its warnings (new head, long text) are what we do on purpose
 transformers_logging.disable_progress_bar()
 
+ATTENTION_DROPOUT = ("attention_probs_dropout_prob", "attention_dropout")  # what encoders of one family or another call it
 TYPE_TABLE = "token_type_embeddings"  # of BERT and its kin
 CASE_KEY = "case_token_types"  # in an encoder's config.json: the token type for each of CASES
 LAYER = re.compile(r"\.(?:layers?|h|blocks?)\.(\d+)\.")  # how transformers names an encoder's layers
@@ -105,6 +106,8 @@ def build_model(config: ModelConfig, task: TaskConfig) -> Model:
         tokenizer = AutoTokenizer.from_pretrained(source, use_fast=True)
         _check_tokenizer(tokenizer, source, head)
         settings = AutoConfig.from_pretrained(source, **(labels if names else {}))
+        if config.attention_dropout is not None:
+            settings.update({name: config.attention_dropout for name in ATTENTION_DROPOUT if hasattr(settings, name)})
         if task.field:
             settings.problem_type = "single_label_classification" if task.kind == "multi-class" else "multi_label_classification"
         body = head.body_class.from_pretrained(source, config=settings, dtype=torch.float32, ignore_mismatched_sizes=True)
