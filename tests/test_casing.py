@@ -74,11 +74,14 @@ def test_an_encoder_reads_as_before_until_it_has_learnt_the_case(config):
     assert not torch.allclose(read(told, "the US"), read(told, "the us"), atol=1e-3)
 
 
-def test_the_types_are_learnt_at_the_rate_of_the_head(config):
-    depths = build_model(config.model, config.task).depths()
-    (name,) = [name for name in depths if "token_type" in name]
-    assert depths[name] is None
-    assert build_model(replace(config.model, case=False), config.task).depths()[name] == 2
+def test_class_fields_are_not_told_the_case_unless_asked(config):
+    topics = replace(config.task, kind="multi-label", field="topics", labels=["bombing"], pooling="mean", thresholds="fixed")
+    assert build_model(config.model, topics).network.windower.case_types is None
+    model = build_model(replace(config.model, case=True), topics)
+    assert model.network.windower.case_types == [0, 2, 3, 4]
+    assert [name for name, _ in model.network.named_parameters() if model.tells_case(name)] == [
+        "body.embeddings.token_type_embeddings.weight"
+    ]
 
 
 def test_what_was_learnt_is_saved_and_handed_on(config, tmp_path, ner_run):
@@ -88,6 +91,8 @@ def test_what_was_learnt_is_saved_and_handed_on(config, tmp_path, ner_run):
     assert not torch.allclose(table[2], table[0])
     heir = build_model(replace(config.model, init_from=str(ner_run.path)), config.task)
     assert torch.equal(heir.network.body.base_model.embeddings.token_type_embeddings.weight, table)
+    classes = replace(config.task, kind="multi-label", field="topics", labels=["bombing"], pooling="mean", thresholds="fixed")
+    assert build_model(replace(config.model, init_from=str(ner_run.path)), classes).network.windower.case_types == [0, 2, 3, 4]
     deaf = build_model(replace(config.model, init_from=str(ner_run.path), case=False), config.task)
     deaf.save(tmp_path / "deaf")
     assert load_model(tmp_path / "deaf").network.windower.case_types is None

@@ -166,7 +166,7 @@ def test_plain_transformers_finds_the_same_mentions(train, corpus, tmp_path):
 
 
 def test_plain_transformers_gives_the_same_scores_to_classes(train, corpus, tmp_path):
-    topics_run = train(tmp_path / "run", "task=topics", "model.head=first", "model.case=false", "trainer.epochs=2")
+    topics_run = train(tmp_path / "run", "task=topics", "model.head=first", "trainer.epochs=2")
     plain = transformers.pipeline(
         "text-classification", model=str(topics_run.checkpoint_path), top_k=None, function_to_apply="sigmoid", device="cpu"
     )

@@ -141,7 +141,7 @@ class TfidfConfig:
 class ModelConfig:
     """What reads: an encoder (from a pip package, a folder or a hub) with a head, or a baseline (lookup, tfidf).
 
-    case: whether the encoder is told the case of words; None: if its tokenizer drops it, and it can be told
+    case: whether the encoder is told the case of words; None: if it has learnt it, or its tokenizer drops it and the task is no class field
     attention_dropout: the share of attention weights dropped in training; None: as the encoder's own config has it
     """
 

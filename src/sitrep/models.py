@@ -58,22 +58,23 @@ class Model:
         return sum(parameter.numel() for parameter in self.network.parameters())
 
     def depths(self) -> dict[str, int | None]:
-        """Return, per parameter, the layers between it and the head: 0 in the last layer, most in the embeddings.
-
-        None stands for what is drawn afresh: the head, and the token types that tell the case of words.
-        """
+        """Return, per parameter, the layers between it and the head: 0 in the last layer, most in the embeddings, None in the head."""
         body = self.network.body
         prefix = "body." if body.base_model is body else f"body.{body.base_model_prefix}."
         names = [name for name, _ in self.network.named_parameters()]
         layers = {name: int(match[1]) for name in names if (match := LAYER.search(name))}
         n_layers = max(layers.values(), default=-1) + 1
         return {
-            name: None if not name.startswith(prefix) or (self.network.windower.case_types and TYPE_TABLE in name)
+            name: None if not name.startswith(prefix)
             else n_layers - 1 - layers[name] if name in layers
             else n_layers if "embed" in name
             else 0  # what follows the layers: a pooler, a last norm
             for name in names
         }  # fmt: skip
+
+    def tells_case(self, name: str) -> bool:
+        """Say whether a parameter holds the token types that tell the case of words."""
+        return bool(self.network.windower.case_types) and TYPE_TABLE in name
 
     def save(self, folder: Path) -> None:
         """Write the checkpoint; the folder appears when it is whole."""
@@ -113,7 +114,7 @@ def build_model(config: ModelConfig, task: TaskConfig) -> Model:
         body = head.body_class.from_pretrained(source, config=settings, dtype=torch.float32, ignore_mismatched_sizes=True)
         if config.init_from and names:  # the scorer of words fits all texts, and shares its weights with the encoder
             _draw_head(body)
-        _tell_case(body, tokenizer, config.case, source)
+        _tell_case(body, config, task, tokenizer, source)
     except (OSError, ValueError, SafetensorError) as error:
         raise InputError(f"model.path={source}: cannot be loaded as encoder with tokenizer: {_first_line(error)}") from error
     longest = _longest(body) or task.windows.max_tokens
@@ -154,17 +155,17 @@ def _draw_head(body: PreTrainedModel) -> None:
             torch.nn.init.zeros_(layer.bias)
 
 
-def _tell_case(body: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, wanted: bool | None, source: str) -> None:
-    """Give the encoder token types for the case of words if that is wanted (None: if its tokenizer drops it, and it has token types).
+def _tell_case(body: PreTrainedModel, config: ModelConfig, task: TaskConfig, tokenizer: PreTrainedTokenizerBase, source: str) -> None:
+    """Give the encoder token types for the case of words if they are wanted, or help: mentions and words, and a tokenizer that drops it.
 
     They begin as the type that the encoder knows, so that it reads as before until it has learnt them. An encoder that has them keeps them.
     """
     table = getattr(getattr(body.base_model, "embeddings", None), TYPE_TABLE, None)
-    if wanted and table is None:
+    if config.case and table is None:
         raise InputError(f"model.case=true: {source} has no token types to tell the case of words by; set model.case=null")
-    if wanted is False or table is None or (wanted is None and not drops_case(tokenizer)):
+    if config.case is False or table is None:
         setattr(body.config, CASE_KEY, None)
-    elif not getattr(body.config, CASE_KEY, None):
+    elif not getattr(body.config, CASE_KEY, None) and (config.case or (not task.field and drops_case(tokenizer))):
         n_known, n_new = table.num_embeddings, len(CASES) - 1
         wider = torch.nn.Embedding(n_known + n_new, table.embedding_dim)
         wider.weight.data = torch.cat([table.weight.data, table.weight.data[:1].expand(n_new, -1)])

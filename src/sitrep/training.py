@@ -222,16 +222,22 @@ class ArticleTrainer(Trainer):
         save_file(copies, folder / "model.safetensors", metadata={"format": "pt"})
 
 
+CASE_RATE = 3  # times the encoder's rate: the types that tell the case begin alike, and have little time to part
+
+
 def parameter_groups(model: Model, config: TrainerConfig) -> list[dict[str, Any]]:
     """Return AdamW's groups: the head at its own rate, a layer's rate `layer_decay` times that of the layer above it.
 
-    Biases and norms have no weight decay. Rates by layer: Howard and Ruder 2018, section 3.2.
+    The token types that tell the case of words learn at CASE_RATE times `learning_rate`. Biases and norms have no weight decay. Rates
+    by layer: Howard and Ruder 2018, section 3.2.
     """
     groups: dict[tuple[float, float], list[torch.nn.Parameter]] = {}
     depths = model.depths()
     for name, parameter in model.network.named_parameters():
         depth = depths[name]
         rate = config.head_learning_rate if depth is None else config.learning_rate * config.layer_decay**depth
+        if model.tells_case(name):
+            rate = config.learning_rate * CASE_RATE
         decay = config.weight_decay if parameter.ndim > 1 else 0.0
         groups.setdefault((rate, decay), []).append(parameter)
     return [{"params": parameters, "lr": rate, "weight_decay": decay} for (rate, decay), parameters in groups.items()]
