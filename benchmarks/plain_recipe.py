@@ -38,6 +38,7 @@ from sitrep.shell import CONFIGS, quote_path
 from sitrep.terminal import percent
 from sitrep.windows import IGNORED, align, decode_mentions, scored_tokens
 
+PLAIN = ("model.head=softmax", "model.case=false", "model.attention_dropout=null")  # the encoder as it comes
 BATCH = 16
 MAX_TOKENS = 512
 SENTENCE = re.compile(r"[^\n]*?[.!?][\"'”’)]*(?=\s+[A-Z\"“])|[^\n]+")
@@ -152,7 +153,7 @@ def main(arguments: Sequence[str]) -> Path:
     """Train, score dev and test, and return the file with the scores."""
     own = {key: value for key, _, value in (argument.partition("=") for argument in arguments) if key == "epochs"}
     others = [argument for argument in arguments if not argument.startswith("epochs=")]
-    config = compose(["model.head=softmax", "model.case=false", "model.attention_dropout=null", *others])
+    config = compose([*PLAIN, *others])
     if config.task.kind != NER:
         sys.exit(f"task={config.task.name}: the recipe is one for mentions")
     epochs = int(own.get("epochs", config.trainer.epochs))

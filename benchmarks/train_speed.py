@@ -30,7 +30,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from plain_recipe import BATCH, compose, sentence_rule, training_rows
+from plain_recipe import BATCH, PLAIN, compose, sentence_rule, training_rows
 from torch import nn
 from transformers.trainer_pt_utils import LengthGroupedSampler
 
@@ -122,7 +122,7 @@ def main(arguments: Sequence[str]) -> None:
     """Print the three tables."""
     options = dict(argument.split("=", 1) for argument in arguments if argument.startswith("steps="))
     rest = [argument for argument in arguments if not argument.startswith("steps=")]
-    config, plain = compose(rest), compose(["model.head=softmax", *rest])
+    config, plain = compose(rest), compose([*PLAIN, *rest])
     budget, seed = config.trainer.batch_tokens, config.seed
     articles = load_corpus(config.data, config.task).train
     torch.manual_seed(seed)
