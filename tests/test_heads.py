@@ -292,6 +292,47 @@ def test_an_article_is_pooled_alike_in_training_and_reading(pooling):
     assert list(read.scores["topics"].values()) == pytest.approx(torch.sigmoid(pooled).tolist(), abs=1e-4)
 
 
+@pytest.mark.parametrize("pooling", ["mean", "max"])
+@pytest.mark.parametrize(("kind", "field"), [("multi-label", "topics"), ("multi-class", "topics")])
+def test_the_layer_over_means_begins_at_the_base_rate_with_the_names_of_the_labels(kind, field, pooling):
+    head = build.__wrapped__("mean", kind)
+    head.task = replace(head.task, pooling=pooling)
+    texts = ["Gunmen left Gao for Diffa .", "Amina Sow spoke . " * 4, "The location of the blast .", "A person of the army ."]
+    gold = [("PERSON",), ("PERSON",), ("LOCATION",), ("PERSON",)]
+    articles = [Article(str(number), text, (), {"topics": labels}) for number, (text, labels) in enumerate(zip(texts, gold, strict=True))]
+    rows = [head.training_rows(encoded)[0][0] for encoded in head.windower.encode(articles)]
+    head.begin(rows)
+    batch = head.collate(rows)
+    with torch.inference_mode():
+        scores = head.eval().score(**{name: tensor for name, tensor in batch.items() if name in INPUTS})
+    logits = pool_by_owner(scores, batch["owner"], len(rows), pooling)
+    assert torch.sigmoid(logits.mean(dim=0)).tolist() == pytest.approx([4 / 6, 2 / 6], abs=1e-4)
+    assert logits.std(dim=0, correction=0).mean().item() == pytest.approx(1, abs=1e-3)
+    named = [Article(name, name) for name in ("PERSON", "LOCATION")]
+    inputs = pad_windows(
+        [head.windower.inputs(encoded, encoded.windows[0]) for encoded in head.windower.encode(named)], head.windower.pad_id
+    )
+    with torch.inference_mode():
+        means = head._means(**inputs)
+    assert torch.allclose(torch.nn.functional.normalize(head.classifier.weight), torch.nn.functional.normalize(means), atol=1e-5)
+
+
+def test_one_article_is_enough_to_begin():
+    head = build.__wrapped__("mean", "multi-label")
+    head.begin([head.training_rows(encoded)[0][0] for encoded in head.windower.encode(ARTICLES[:1])])
+    assert all(torch.isfinite(parameter).all() for parameter in head.parameters())
+
+
+def test_classes_are_measured_by_their_scores_too():
+    head = build("mean", "multi-label")
+    pred = [
+        ARTICLES[0].bare().with_classes("topics", ("LOCATION",), {"PERSON": 0.4, "LOCATION": 0.6}),
+        ARTICLES[1].bare().with_classes("topics", (), {"PERSON": 0.3, "LOCATION": 0.1}),
+    ]
+    measures = head.measure(ARTICLES, lambda articles: pred)
+    assert measures == {"micro_f1": 0.0, "macro_f1": pytest.approx(0), "average_precision": 0.5}  # the second of four is the right one
+
+
 def test_padding_is_masked():
     batch = pad_windows([{"input_ids": [5, 6, 7], "token_type_ids": [0, 2, 0]}, {"input_ids": [8], "token_type_ids": [3]}], pad_id=9)
     assert batch["input_ids"].tolist() == [[5, 6, 7], [8, 9, 9]]

@@ -158,6 +158,8 @@ def _train_encoder(config: TrainConfig, corpus: Corpus, run: Run, device: torch.
     state = share(run.last_state() if is_writer() else None)
     if state:
         log.info("going on from %s", state)
+    else:
+        model.network.begin(data.rows)
     if is_writer():
         run.cut_history(int(state.name.rpartition("-")[2]) if state else 0)
     train_model(model, config.trainer, data, corpus.dev, run, seed=config.seed, device=device, state=state)

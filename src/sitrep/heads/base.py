@@ -20,6 +20,7 @@ from sitrep.scoring import score
 from sitrep.windows import EncodedArticle, Lost, Windower
 
 Row = dict[str, Any]
+Rows = Any  # a sequence of rows that indices choose from, such as a Dataset
 Batch = dict[str, Tensor]
 
 INPUTS = ("input_ids", "attention_mask", "token_type_ids")  # of a batch, what the encoder reads; the rest are targets
@@ -29,7 +30,7 @@ class Head(nn.Module, ABC):
     """An encoder with a head for one task."""
 
     body_class: ClassVar[Any]  # the transformers class that builds `body`
-    best_measure: ClassVar[str] = "micro_f1"  # of `measure`: which epoch is the best
+    best_measure: str = "micro_f1"  # of `measure`: which epoch is the best
     higher_is_better: ClassVar[bool] = True
     needs_mask_token: ClassVar[bool] = False
 
@@ -48,6 +49,9 @@ class Head(nn.Module, ABC):
     @abstractmethod
     def training_rows(self, encoded: EncodedArticle) -> tuple[list[Row], list[Lost]]:
         """Return what is learnt from a labelled article, and the mentions that the head cannot represent."""
+
+    def begin(self, rows: Rows) -> None:
+        """Choose where the fresh parameters begin, from the training rows."""
 
     @abstractmethod
     def collate(self, rows: Sequence[Row]) -> Batch:

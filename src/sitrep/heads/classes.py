@@ -5,10 +5,12 @@ So a label need not be visible in every window, and a long article counts whole,
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 import torch
+from sklearn.metrics import average_precision_score
 from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy
 from transformers import AutoModel, AutoModelForSequenceClassification, PreTrainedModel
@@ -16,13 +18,22 @@ from transformers import AutoModel, AutoModelForSequenceClassification, PreTrain
 from sitrep.articles import Article
 from sitrep.calibration import decide
 from sitrep.config import TaskConfig
-from sitrep.heads.base import Batch, Head, Row, pad_windows
+from sitrep.heads.base import Batch, Head, Row, Rows, pad_windows
 from sitrep.heads.tags import softmax
 from sitrep.windows import EncodedArticle, Lost, Windower
 
+BEGIN_ROWS = 64  # articles that say how the layer over mean vectors is to begin
+
 
 class ClassHead(Head):
-    """One logit a label and window; pooled over the windows as `task.pooling` says they are the article's."""
+    """One logit a label and window; pooled over the windows as `task.pooling` says they are the article's.
+
+    Where thresholds are fitted after training, the best epoch is that of the highest average precision, which needs none.
+    """
+
+    def __init__(self, body: PreTrainedModel, task: TaskConfig, windower: Windower) -> None:
+        super().__init__(body, task, windower)
+        self.best_measure = "average_precision" if task.thresholds == "dev" else "micro_f1"
 
     @classmethod
     def outputs(cls, task: TaskConfig) -> tuple[str, ...]:
@@ -49,6 +60,20 @@ class ClassHead(Head):
             return cross_entropy(logits, labels)
         return binary_cross_entropy_with_logits(logits, labels)
 
+    def measure(self, dev: Sequence[Article], read: Callable[[Sequence[Article]], Iterable[Article]]) -> dict[str, float]:
+        """Return F1 at a threshold of 0.5, and for any number of labels the average precision of all of them together.
+
+        Average precision: the mean of the precisions at each right label, from the highest score down.
+        """
+        pred = list(read(dev))
+        measures = super().measure(dev, lambda _: pred)
+        if self.task.kind != "multi-class":
+            field = str(self.task.field)
+            right = [[label in article.labels[field] for label in self.task.labels] for article in dev]
+            scores = [[article.scores[field][label] for label in self.task.labels] for article in pred]
+            measures["average_precision"] = float(average_precision_score(np.ravel(right), np.ravel(scores)))
+        return measures
+
     def keep(self, scores: Tensor, lengths: Sequence[int]) -> list[np.ndarray]:
         """Return the (n_labels,) logits of each window."""
         return list(scores.float().cpu().numpy())
@@ -72,7 +97,8 @@ class FirstHead(ClassHead):
 class MeanHead(ClassHead):
     """Labels from the mean of a window's token vectors.
 
-    Sentence encoders such as the default one are trained to mean something by that mean; their first token is not.
+    Sentence encoders such as the default one are trained to mean something by that mean; their first token is not. So the layer can
+    begin with what the encoder makes of the labels' names: articles near to the name of a label are likely to bear it.
     """
 
     body_class = AutoModel
@@ -81,11 +107,38 @@ class MeanHead(ClassHead):
         super().__init__(body, task, windower)
         self.classifier = nn.Linear(body.config.hidden_size, len(task.labels))
 
+    def begin(self, rows: Rows) -> None:
+        """Begin with the vectors of the labels' names, scaled and shifted so that some rows' logits deviate by 1 from the base rate."""
+        names = [Article(label, re.sub(r"[-_]+", " ", label)) for label in self.task.labels]
+        some = [rows[index] for index in range(0, len(rows), -(-len(rows) // BEGIN_ROWS))]
+        gold = torch.tensor([row["labels"] for row in some])
+        if self.task.kind == "multi-class":
+            gold = nn.functional.one_hot(gold, len(names))
+        self.eval()
+        with torch.no_grad():
+            named = pad_windows(
+                [self.windower.inputs(encoded, encoded.windows[0]) for encoded in self.windower.encode(names)], self.windower.pad_id
+            )
+            vectors = nn.functional.normalize(self._means(**named))
+            near = torch.stack([self._pooled(row, vectors) for row in some])
+            scale = 1 / near.std(dim=0, correction=0).mean().clamp(min=1e-6)
+            self.classifier.weight.copy_(scale * vectors)
+            base_rate = (gold.sum(dim=0) + 1) / (len(some) + 2)  # of a label that none of these rows bears, too
+            self.classifier.bias.copy_(torch.logit(base_rate) - scale * near.mean(dim=0))
+
+    def _pooled(self, row: Row, vectors: Tensor) -> Tensor:
+        """Return (n_vectors,): how near an article's windows are to each of the vectors, pooled."""
+        near = self._means(**pad_windows(row["windows"], self.windower.pad_id)) @ vectors.T
+        return near.amax(dim=0) if self.task.pooling == "max" else near.mean(dim=0)
+
     def score(self, **inputs: Tensor) -> Tensor:
         """Return (n_windows, n_labels) logits."""
+        return self.classifier(nn.functional.dropout(self._means(**inputs), 0.1, self.training))
+
+    def _means(self, **inputs: Tensor) -> Tensor:
+        """Return (n_windows, width): the mean vector of each window's tokens."""
         hidden, mask = self.body(**inputs).last_hidden_state, inputs["attention_mask"]
-        weights = mask.unsqueeze(2) / mask.sum(dim=1)[:, None, None]
-        return self.classifier(nn.functional.dropout((hidden * weights).sum(dim=1), 0.1, self.training))
+        return (hidden * (mask.unsqueeze(2) / mask.sum(dim=1)[:, None, None])).sum(dim=1)
 
 
 def pool_by_owner(logits: Tensor, owner: Tensor, n_owners: int, pooling: str) -> Tensor:
