@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from itertools import chain
 
 import pytest
 import torch
@@ -13,7 +14,7 @@ from sitrep.corpus import load_corpus
 from sitrep.errors import InputError
 from sitrep.models import build_model
 from sitrep.runs import Run
-from sitrep.training import CASE_RATE, EpochLoader, encode_training, parameter_groups, tokens_per_second, use_bf16
+from sitrep.training import CASE_RATE, CUTS, EpochLoader, encode_training, parameter_groups, tokens_per_second, use_bf16
 
 QUICK = ("trainer.epochs=2",)
 
@@ -61,15 +62,34 @@ def test_patience_stops_training_early(train, tmp_path):
     assert len(_history(run)) == 3
 
 
-def test_ner_learns_from_every_window_and_classes_from_every_article(model, config):
+def test_mentions_are_learnt_from_articles_cut_elsewhere_in_each_epoch(corpus, encoder):
+    config = compose("train", *own_data(corpus), "model=hub", f"model.path={encoder}", *SMALL)
+    model, articles = build_model(config.model, config.task), load_corpus(config.data, config.task).articles
+    data, encoded = encode_training(model, articles), model.network.windower.encode(articles)
+    assert len(data.cuts) == CUTS and len(data.rows) == sum(map(len, data.cuts))
+    rows, seen = iter(data.rows), set()
+    for cut in data.cuts:
+        read = [next(rows)["input_ids"] for _ in cut]
+        tokens = [row[1:-1] for row in read]
+        assert list(chain.from_iterable(tokens)) == [token for article in encoded for token in article.token_ids]
+        assert [(1, len(row)) for row in read] == cut and max(map(len, read)) <= config.task.windows.max_tokens
+        seen.add(tuple(map(len, tokens)))
+    assert len(seen) == CUTS
+    assert (data.n_windows, data.n_tokens) == (len(data.cuts[0]), sum(length for _, length in data.cuts[0]))
+
+
+def test_short_texts_are_cut_in_one_way(corpus, encoder):
+    config = compose("train", *own_data(corpus), "model=hub", f"model.path={encoder}", *SMALL)
+    data = encode_training(build_model(config.model, config.task), [Article(str(number), "Rain fell.") for number in range(3)])
+    assert len(data.cuts) == 1 and len(data.rows) == 3
+
+
+@pytest.mark.parametrize("config", ["topics", "region"], indirect=True)
+def test_classes_are_learnt_from_every_article_whole(config, model):
     articles = load_corpus(config.data, config.task).articles
     data = encode_training(model, articles)
     encoded = model.network.windower.encode(articles)
     assert data.n_windows == sum(len(article.windows) for article in encoded) > len(articles)
-    if config.task.kind == "ner":
-        assert len(data.rows) == data.n_windows
-        assert data.n_tokens == sum(map(len, data.rows["input_ids"]))
-        return
     assert list(map(len, data.rows["windows"])) == [len(article.windows) for article in encoded]
     expected = [article.labels[config.task.field] for article in articles]
     if config.task.kind == "multi-class":

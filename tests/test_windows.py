@@ -13,7 +13,7 @@ from tiny import KINDS, project_sentences, train_tokenizer
 from sitrep.articles import Article, Span
 from sitrep.labels import TagSet
 from sitrep.sampling import batches_by_length
-from sitrep.windows import IGNORED, Windower, align, cut_windows, decode_mentions, share_out
+from sitrep.windows import IGNORED, EncodedArticle, Windower, align, cut_windows, decode_mentions, recut, share_out
 
 TAGS = TagSet(("PERSON", "LOCATION"))
 
@@ -207,3 +207,13 @@ def test_batches_hold_every_row_once_and_stay_within_the_budget(lengths, max_tok
     batches = list(batches_by_length(lengths, max_tokens))
     assert sorted(index for batch in batches for index in batch) == list(range(len(lengths)))
     assert all(len(batch) == 1 or len(batch) * max(lengths[i] for i in batch) <= max_tokens for batch in batches)
+
+
+@given(n_tokens=st.integers(1, 200), size=st.integers(2, 40), data=st.data())
+def test_articles_cut_elsewhere_lose_and_share_no_token(n_tokens, size, data):
+    shift = data.draw(st.integers(0, size - 1))
+    encoded = EncodedArticle(Article("a", "x"), [0] * n_tokens, [], [], [], None, [(0, n_tokens)], [(0, n_tokens)])
+    windows = recut(encoded, shift, size).windows
+    assert [token for start, end in windows for token in range(start, end)] == list(range(n_tokens))
+    assert all(0 < end - start <= size for start, end in windows)
+    assert n_tokens <= size or shift in {0, windows[0][1]}

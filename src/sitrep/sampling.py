@@ -20,7 +20,7 @@ class BudgetBatches:
     """A batch sampler whose batches hold `budget` padded tokens or fewer, as nearly as can be.
 
     Args:
-        shapes: (windows, tokens of the longest) of each row.
+        cuts:   (windows, tokens of the longest) of each row, by cut; rows are numbered through, and epochs take the cuts in turn.
         budget: padded tokens a batch; a row that is larger stands alone.
         seed:   with the epoch, decides what stands together and in which order.
         n_processes, rank: of so many processes that share the batches out, this one's number; all get as many.
@@ -29,17 +29,17 @@ class BudgetBatches:
         InputError: if there are more processes than rows.
     """
 
-    def __init__(self, shapes: Sequence[Shape], budget: int, seed: int, n_processes: int = 1, rank: int = 0) -> None:
-        if len(shapes) < n_processes:
-            raise InputError(f"{n_processes} processes cannot share {len(shapes)} training rows; start fewer")
-        self.shapes, self.seed, self.epoch = list(shapes), seed, 0
+    def __init__(self, cuts: Sequence[Sequence[Shape]], budget: int, seed: int, n_processes: int = 1, rank: int = 0) -> None:
+        fewest = min(map(len, cuts))
+        if fewest < n_processes:
+            raise InputError(f"{n_processes} processes cannot share {fewest} training rows; start fewer")
+        self.cuts, self.seed, self.epoch = [list(shapes) for shapes in cuts], seed, 0
         self.n_processes, self.rank = n_processes, rank
-        in_order = sorted(range(len(shapes)), key=lambda row: shapes[row][1])
-        wanted = max(1, len(pack(shapes, in_order, budget)))
-        self.n_batches = min(-(-wanted // n_processes), len(shapes) // n_processes) * n_processes  # of all processes
+        wanted = max(len(pack(shapes, sorted(range(len(shapes)), key=lambda row: shapes[row][1]), budget)) for shapes in cuts)
+        self.n_batches = min(-(-max(1, wanted) // n_processes), fewest // n_processes) * n_processes  # of all processes
 
     def set_epoch(self, epoch: int) -> None:
-        """Choose the order of `epoch`."""
+        """Choose the cut and the order of `epoch`."""
         self.epoch = epoch
 
     def __len__(self) -> int:
@@ -47,10 +47,12 @@ class BudgetBatches:
 
     def __iter__(self) -> Iterator[list[int]]:
         random = np.random.default_rng([self.seed, self.epoch])
-        lengths = np.array([length for _, length in self.shapes])
-        keys = lengths * random.uniform(1 - JITTER, 1 + JITTER, len(lengths))
-        batches = cut_evenly(self.shapes, np.argsort(keys, kind="stable").tolist(), self.n_batches)
-        yield from (batches[index] for index in random.permutation(len(batches))[self.rank :: self.n_processes])
+        cut = self.epoch % len(self.cuts)
+        shapes, first = self.cuts[cut], sum(map(len, self.cuts[:cut]))
+        keys = np.array([length for _, length in shapes]) * random.uniform(1 - JITTER, 1 + JITTER, len(shapes))
+        batches = cut_evenly(shapes, np.argsort(keys, kind="stable").tolist(), self.n_batches)
+        for index in random.permutation(len(batches))[self.rank :: self.n_processes]:
+            yield [first + row for row in batches[index]]
 
 
 def pack(shapes: Sequence[Shape], order: Sequence[int], budget: float) -> list[list[int]]:

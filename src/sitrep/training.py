@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -23,39 +24,52 @@ from transformers import EarlyStoppingCallback, Trainer, TrainerCallback, Traine
 from sitrep.articles import Article
 from sitrep.config import TrainerConfig
 from sitrep.errors import InputError
-from sitrep.heads.base import Row, row_shape, windows_of
+from sitrep.heads.base import Head, Row, row_shape, windows_of
 from sitrep.models import Model
 from sitrep.prediction import EncoderReader
 from sitrep.processes import is_writer
 from sitrep.runs import Run
 from sitrep.sampling import BudgetBatches, Shape, padded_size
-from sitrep.windows import Lost
+from sitrep.windows import EncodedArticle, Lost, recut
 
 log = logging.getLogger(__name__)
 disable_progress_bar()
 
 
+CUTS = 8  # ways to cut an article into windows: each epoch sees other beginnings and ends
+
+
 @dataclass(frozen=True)
 class TrainingData:
-    """What the network sees: one row a window (NER, mlm) or an article (classes), and what that could not hold."""
+    """What the network sees: one row a window (NER, mlm) or an article (classes), and what that could not hold.
+
+    rows: of all cuts, one after the other
+    cuts: the shapes of the rows, by cut; each epoch learns from one cut
+    n_windows, n_tokens: of an epoch
+    """
 
     rows: Dataset
-    shapes: list[Shape]
+    cuts: list[list[Shape]]
     n_windows: int
     n_tokens: int
     ledger: list[Lost]
 
 
 def encode_training(model: Model, articles: Sequence[Article]) -> TrainingData:
-    """Cut labelled articles into training rows."""
-    rows: list[Row] = []
-    ledger: list[Lost] = []
-    for encoded in model.network.windower.encode(articles):
-        learnt, lost = model.network.training_rows(encoded)
-        rows += learnt
-        ledger += lost
-    lengths = [len(window["input_ids"]) for row in rows for window in windows_of(row)]
-    return TrainingData(Dataset.from_list(rows), list(map(row_shape, rows)), len(lengths), sum(lengths), ledger)
+    """Cut labelled articles into training rows; long ones in several ways, if windows are learnt one by one."""
+    head, windower = model.network, model.network.windower
+    encoded = windower.encode(articles)
+    several = head.learns_windows and any(len(article.windows) > 1 for article in encoded)
+    shifts = [cut * windower.size // CUTS for cut in range(CUTS)] if several else [None]
+    cuts = [_rows(head, [article if shift is None else recut(article, shift, windower.size) for article in encoded]) for shift in shifts]
+    lengths = [len(window["input_ids"]) for row in cuts[0] for window in windows_of(row)]
+    ledger = [lost for article in encoded for lost in head.lost(article)]
+    rows = Dataset.from_list(list(chain.from_iterable(cuts)))
+    return TrainingData(rows, [list(map(row_shape, cut)) for cut in cuts], len(lengths), sum(lengths), ledger)
+
+
+def _rows(head: Head, encoded: Sequence[EncodedArticle]) -> list[Row]:
+    return [row for article in encoded for row in head.training_rows(article)[0]]
 
 
 def train_model(
@@ -151,14 +165,14 @@ class ArticleTrainer(Trainer):
         super().__init__(
             model=model.network, args=args, data_collator=model.network.collate, train_dataset=train.rows, eval_dataset=list(dev)
         )
-        self.article_model, self.config, self.shapes, self.dev, self.run = model, config, train.shapes, dev, run
+        self.article_model, self.config, self.cuts, self.dev, self.run = model, config, train.cuts, dev, run
         self.bf16 = use_bf16(config.precision, self.args.device)
         self.began = time.monotonic()
 
     def get_train_dataloader(self) -> DataLoader:
         """Return batches of like length; with several processes each gets its share of the budget."""
         n_processes = self.args.world_size
-        batches = BudgetBatches(self.shapes, self.config.batch_tokens // n_processes, self.args.seed, n_processes, self.args.process_index)
+        batches = BudgetBatches(self.cuts, self.config.batch_tokens // n_processes, self.args.seed, n_processes, self.args.process_index)
         return EpochLoader(
             self.train_dataset,  # type: ignore[arg-type]
             batch_sampler=batches,  # type: ignore[arg-type]
@@ -245,8 +259,7 @@ def parameter_groups(model: Model, config: TrainerConfig) -> list[dict[str, Any]
 
 def tokens_per_second(model: Model, train: TrainingData, config: TrainerConfig, device: torch.device) -> float:
     """Time one forward and backward pass of the largest batch; neither weights nor random state are changed."""
-    batches = BudgetBatches(train.shapes, config.batch_tokens, seed=0)
-    largest = max(batches, key=lambda rows: padded_size(train.shapes, rows))
+    largest = max(BudgetBatches(train.cuts[:1], config.batch_tokens, seed=0), key=lambda rows: padded_size(train.cuts[0], rows))
     network = model.network.to(device).train()
     with torch.random.fork_rng(), torch.autocast(device.type, torch.bfloat16, enabled=use_bf16(config.precision, device)):
         batch = {name: tensor.to(device) for name, tensor in network.collate([train.rows[row] for row in largest]).items()}

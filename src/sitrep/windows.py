@@ -222,6 +222,16 @@ def cut_windows(n_tokens: int, size: int, overlap: int) -> list[tuple[int, int]]
     return [(start, end + overlap) for start, end in itertools.pairwise(edges)]
 
 
+def recut(encoded: EncodedArticle, shift: int, size: int) -> EncodedArticle:
+    """Return an article cut elsewhere, to learn from: the first window ends at `shift` (0: a whole one), and none share tokens."""
+    n_tokens = len(encoded.token_ids)
+    if n_tokens <= size:
+        return encoded
+    first = [(0, shift)] if shift else []
+    windows = [*first, *((start + shift, end + shift) for start, end in cut_windows(n_tokens - shift, size, 0))]
+    return replace(encoded, windows=windows, cores=windows)
+
+
 def share_out(windows: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
     """Return one half-open range a window: its tokens that no other window sees from further inside. Overlaps are halved."""
     middles = [(left[1] + right[0]) // 2 for left, right in itertools.pairwise(windows)]

@@ -33,6 +33,7 @@ class Head(nn.Module, ABC):
     best_measure: str = "micro_f1"  # of `measure`: which epoch is the best
     higher_is_better: ClassVar[bool] = True
     needs_mask_token: ClassVar[bool] = False
+    learns_windows: ClassVar[bool] = True  # a training row is a window, so that an article may be cut elsewhere in each epoch
 
     def __init__(self, body: PreTrainedModel, task: TaskConfig, windower: Windower) -> None:
         super().__init__()

@@ -31,6 +31,8 @@ class ClassHead(Head):
     Where thresholds are fitted after training, the best epoch is that of the highest average precision, which needs none.
     """
 
+    learns_windows = False
+
     def __init__(self, body: PreTrainedModel, task: TaskConfig, windower: Windower) -> None:
         super().__init__(body, task, windower)
         self.best_measure = "average_precision" if task.thresholds == "dev" else "micro_f1"
