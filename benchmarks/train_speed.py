@@ -4,8 +4,8 @@ python benchmarks/train_speed.py [steps=8] [seed=1] [data=...] [data.path=...] [
 
 Two kinds of batches in one process, a step of each in turn: random sentences by 16, padded to the longest, as usual scripts do it
 (see plain_recipe.py), and sitrep's windows by a budget of tokens. Speeds are medians over the steps, the first left out. Padding
-is never counted as read. Of transformers' own samplers the grouping
-by length is shown; `batch_rebalance` evens out devices and accumulated batches, and with one of each it is random batches.
+is never counted as read. Of transformers' own samplers the grouping by length is shown; `batch_rebalance` evens out devices and
+accumulated batches, and with one of each it is random batches.
 
 Multiply-adds of a training step on a row of n tokens (Kaplan et al. 2020, section 2.1, with the attention products kept):
 
