@@ -83,7 +83,10 @@ def _warn_of_leaks(corpus: Corpus) -> None:
 
 def _check_labels(corpus: Corpus, data: DataConfig, task: TaskConfig) -> None:
     """Demand that there is something to learn in train and to choose the best epoch by in dev; say which labels cannot be learnt."""
-    counts = {name: Counter(label for article in corpus.split(name) for label in _labels_of(article, task)) for name in ("train", "dev")}
+    counts = {
+        name: Counter(label for article in corpus.split(name) for label in _labels_of(article, task.field or ENTITIES))
+        for name in ("train", "dev")
+    }
     what = "mention" if task.kind == NER else f"label of {task.field}"
     for name, use in (("train", "nothing could be learnt"), ("dev", "the best epoch could not be chosen")):
         if not counts[name]:
@@ -95,8 +98,8 @@ def _check_labels(corpus: Corpus, data: DataConfig, task: TaskConfig) -> None:
         log.warning("labels that no training article holds cannot be learnt, and cost recall elsewhere: %s", ", ".join(unlearnt))
 
 
-def _labels_of(article: Article, task: TaskConfig) -> Sequence[str]:
-    return [span.label for span in article.spans] if task.kind == NER else article.classes(str(task.field)) or ()
+def _labels_of(article: Article, field: str) -> Sequence[str]:
+    return [span.label for span in article.spans] if field == ENTITIES else article.classes(field) or ()
 
 
 def read_labelled(
@@ -159,7 +162,6 @@ def count_labels(articles: Iterable[Article], splits: Mapping[str, str], fields:
         counts["characters"][split] += len(article.text)
         counts["mentions"][split] += len(article.spans)
         for field in fields:
-            values = [span.label for span in article.spans] if field == ENTITIES else article.classes(field) or ()
-            for value in values:
+            for value in _labels_of(article, field):
                 counts[f"{field}={value}"][split] += 1
     return counts

@@ -13,6 +13,7 @@ import re
 import shutil
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors import SafetensorError
@@ -138,11 +139,15 @@ def load_model(folder: Path) -> Model:
     return Model(network.eval(), tokenizer, name)
 
 
+def _table(body: PreTrainedModel, name: str) -> Any:
+    """Return the embeddings of that name, or None where the encoder's family has none."""
+    return getattr(getattr(body.base_model, "embeddings", None), name, None)
+
+
 def _longest(body: PreTrainedModel) -> int | None:
     """Return how many tokens an encoder reads at once, if it says so; RoBERTa and its kin keep the first positions for padding."""
     longest = getattr(body.config, "max_position_embeddings", None)
-    table = getattr(getattr(body.base_model, "embeddings", None), "position_embeddings", None)
-    unread = getattr(table, "padding_idx", None)
+    unread = getattr(_table(body, "position_embeddings"), "padding_idx", None)
     return longest and longest - (0 if unread is None else unread + 1)
 
 
@@ -160,7 +165,7 @@ def _tell_case(body: PreTrainedModel, config: ModelConfig, task: TaskConfig, tok
 
     They begin as the type that the encoder knows, so that it reads as before until it has learnt them. An encoder that has them keeps them.
     """
-    table = getattr(getattr(body.base_model, "embeddings", None), TYPE_TABLE, None)
+    table = _table(body, TYPE_TABLE)
     if config.case and table is None:
         raise InputError(f"model.case=true: {source} has no token types to tell the case of words by; set model.case=null")
     if config.case is False or table is None:

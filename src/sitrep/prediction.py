@@ -11,10 +11,9 @@ import torch
 from sitrep.articles import Article
 from sitrep.heads.base import pad_windows
 from sitrep.models import Model
-from sitrep.sampling import batches_by_length
+from sitrep.sampling import READ_TOKENS, batches_by_length
 
 LOOK_AHEAD = 64  # articles whose windows are sorted by length together, so that batches hold little padding
-BATCH_TOKENS = 4096  # padded tokens read at once
 
 
 class EncoderReader:
@@ -46,7 +45,7 @@ class EncoderReader:
         was_training = self.network.training
         self.network.eval()
         with torch.inference_mode():
-            for batch in batches_by_length(lengths, BATCH_TOKENS):
+            for batch in batches_by_length(lengths, READ_TOKENS):
                 inputs = pad_windows([windows[index] for index in batch], self.windower.pad_id)
                 scores = self.network(**{name: tensor.to(self.device) for name, tensor in inputs.items()})
                 for index, found in zip(batch, self.network.keep(scores, [lengths[i] for i in batch]), strict=True):

@@ -12,6 +12,7 @@ import numpy as np
 from sitrep.errors import InputError
 
 JITTER = 0.03  # of the length: rows of nearly the same length meet others in each epoch; more costs padding
+READ_TOKENS = 4096  # padded tokens read at once, where nothing is learnt
 
 Shape = tuple[int, int]  # of a training row: windows, tokens of the longest
 

@@ -59,11 +59,13 @@ def encode_training(model: Model, articles: Sequence[Article]) -> TrainingData:
     """Cut labelled articles into training rows; long ones in several ways, if windows are learnt one by one."""
     head, windower = model.network, model.network.windower
     encoded = windower.encode(articles)
-    several = head.learns_windows and any(len(article.windows) > 1 for article in encoded)
-    shifts = [cut * windower.size // CUTS for cut in range(CUTS)] if several else [None]
-    cuts = [_rows(head, [article if shift is None else recut(article, shift, windower.size) for article in encoded]) for shift in shifts]
+    learnt = [head.training_rows(article) for article in encoded]
+    ledger = [lost for _, entries in learnt for lost in entries]
+    cuts = [[row for rows, _ in learnt for row in rows]]
+    if head.learns_windows and any(len(article.windows) > 1 for article in encoded):
+        shifts = [cut * windower.size // CUTS for cut in range(CUTS)]
+        cuts = [_rows(head, [recut(article, shift, windower.size) for article in encoded]) for shift in shifts]
     lengths = [len(window["input_ids"]) for row in cuts[0] for window in windows_of(row)]
-    ledger = [lost for article in encoded for lost in head.lost(article)]
     rows = Dataset.from_list(list(chain.from_iterable(cuts)))
     return TrainingData(rows, [list(map(row_shape, cut)) for cut in cuts], len(lengths), sum(lengths), ledger)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from typing import Any, NoReturn
 
 import numpy as np
@@ -22,13 +22,12 @@ from sitrep.articles import Article
 from sitrep.config import TaskConfig
 from sitrep.errors import InputError
 from sitrep.heads.base import Batch, Head, Row, pad_windows
-from sitrep.sampling import batches_by_length
+from sitrep.sampling import READ_TOKENS, batches_by_length
 from sitrep.windows import IGNORED, EncodedArticle, Lost, Windower
 
 MASKED = 0.15  # of the tokens that are no special tokens
 HIDDEN, REPLACED = 0.8, 0.1  # of the masked ones
 MEASURE_SEED = 0  # the masks on held-out articles are the same in each epoch and run, so that losses compare
-BATCH_TOKENS = 4096  # padded tokens measured at once
 
 
 class MlmHead(Head):
@@ -73,8 +72,9 @@ class MlmHead(Head):
 
     def forward(self, **batch: Tensor) -> Tensor:
         """Return the mean loss where `labels` are given, the scores otherwise."""
-        chosen = batch["labels"] != IGNORED if "labels" in batch else None
-        with self._scoring_only(chosen) if chosen is not None else nullcontext():
+        if "labels" not in batch:
+            return super().forward(**batch)
+        with self._scoring_only(batch["labels"] != IGNORED):
             return super().forward(**batch)
 
     @contextmanager
@@ -108,7 +108,7 @@ class MlmHead(Head):
         was_training, total, n_masked = self.training, 0.0, 0
         self.eval()
         with torch.inference_mode():
-            for indices in batches_by_length([len(row["input_ids"]) for row in rows], BATCH_TOKENS):
+            for indices in batches_by_length([len(row["input_ids"]) for row in rows], READ_TOKENS):
                 batch = self.mask(pad_windows([rows[index] for index in indices], self.windower.pad_id), chance)
                 n = int((batch["labels"] != IGNORED).sum())
                 total += n * self(**{name: tensor.to(device) for name, tensor in batch.items()}).item()
