@@ -54,7 +54,7 @@ ROWS = {
     "re3d-conflibert": Row(("experiment=re3d_conflibert",), THREE, "re3d-conflibert"),
     "re3d-span": Row(("data=re3d", "trainer.epochs=25", "model.head=span"), data="re3d-raw"),
     "re3d-crf": Row(("data=re3d", "trainer.epochs=25", "model.head=crf"), data="re3d-raw"),
-    "insightcrime": Row(("task=topics", "data=insightcrime"), data="insightcrime"),
+    "insightcrime": Row(("task=topics", "data=insightcrime", "trainer.epochs=4"), data="insightcrime"),  # half an hour
     "satp": Row(("task=topics", "data=satp"), data="satp-relevant"),
 }
 
