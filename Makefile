@@ -20,7 +20,7 @@ $(STAMP): requirements.lock pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
 
-run: $(STAMP) ## train, evaluate, predict and compare on the hand-labelled articles (about 10 minutes)
+run: $(STAMP) ## train, evaluate, predict and compare on the hand-labelled articles (about 8 minutes)
 	$(BIN)/python train.py model=lookup
 	$(BIN)/python evaluate.py run=latest:ner
 	$(BIN)/python train.py experiment=quickstart
@@ -46,7 +46,7 @@ bench: $(STAMP) ## the tables in the README
 
 lock: ## pin today's newest packages in requirements.lock
 	$(PYTHON) -m venv --clear .venv-lock
-	.venv-lock/bin/python -m pip install --quiet torch==2.13.0 setuptools -e '.[dev,bench]'
+	.venv-lock/bin/python -m pip install --quiet torch==2.13.0 setuptools -e '.[dev]'
 	{ echo "# Every package that make setup installs, pinned. Made by: make lock"; \
 	  .venv-lock/bin/python -m pip freeze --all --exclude-editable | grep -v '^pip==' | sed 's/+cpu$$//'; } > requirements.lock
 	rm -rf .venv-lock

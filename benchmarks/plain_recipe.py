@@ -1,11 +1,11 @@
 """The usual Hugging Face recipe for NER, to compare with: sentences, random batches, one rate, a softmax head, 512 tokens at most.
 
-python benchmarks/plain_recipe.py [epochs=12] [seed=1] [data=...] [data.path=...] [key=value...]
+python benchmarks/plain_recipe.py [epochs=10] [seed=1] [data=...] [data.path=...] [key=value...]
 
 Same encoder, split, labels and scorer as `train.py`: its predictions are put back into whole articles, so that what the cut at 512
-tokens or at a sentence's end loses costs recall. Settings are those of the token-classification tutorial of transformers (5e-5
-falling linearly, batches of 16 padded to the longest, weight decay 0.01, cross entropy at the first sub-token of each word, the
-defaults of `Trainer` otherwise) with the customary warm-up of a tenth; the best epoch on dev is kept. Prints F1 on dev and test and
+tokens or at a sentence's end loses costs recall. Settings are those of the token-classification tutorial of transformers
+(batches of 16 padded to the longest, weight decay 0.01, cross entropy at the first sub-token of each word) and the defaults of
+`Trainer` (5e-5 falling linearly), with the customary warm-up of a tenth; the best epoch on dev is kept. Prints F1 on dev and test and
 the seconds of training, and writes them to models/plain-<data>-<model>/<time>-s<seed>/metrics.json.
 """
 

@@ -102,6 +102,12 @@ def test_bad_article_is_named(folder, task, row, problems):
         read_labelled(folder, task)
 
 
+def test_a_file_without_articles_is_refused(tmp_path):
+    write_files(tmp_path, {"none.jsonl": ""})
+    with refused("none.jsonl: holds no article"):
+        read_labelled(tmp_path / "none.jsonl", make_task())
+
+
 def test_labels_are_dropped_on_request(folder):
     write_files(folder, {"x.md": FRONT.format(id="x", fields="n: 1", body="[Rain](WEATHER) in [Gao](LOCATION).")})
     articles = read_labelled(folder, make_task(), drop_labels=["WEATHER"])

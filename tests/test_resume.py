@@ -11,10 +11,11 @@ from pathlib import Path
 
 import pytest
 from factories import refused
-from tiny import ROOT, SMALL, own_data
+from tiny import ROOT, SMALL, compose, own_data
 
 from sitrep import jobs
 from sitrep.runs import Run, open_unfinished
+from sitrep.training import ArticleTrainer
 
 RATES = ("trainer.learning_rate=1e-2", "trainer.head_learning_rate=1e-2")
 ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"}
@@ -53,12 +54,15 @@ def only_run(home: Path) -> Run:
     return Run(path)
 
 
+def history(run: Run) -> list[dict]:
+    return [json.loads(line) for line in (run.path / "history.jsonl").read_text().splitlines()]
+
+
 def outcome(run: Run) -> dict:
     """Return all that must be the same: weights, history without seconds, scores, predictions."""
-    history = [json.loads(line) for line in (run.path / "history.jsonl").read_text().splitlines()]
     return {
         "weights": [(run.checkpoint_path / name).read_bytes() for name in ("model.safetensors", "head.safetensors")],
-        "history": [{**row, "seconds": 0} for row in history],
+        "history": [{**row, "seconds": 0} for row in history(run)],
         "scores": run.metrics("dev")["strict"],
         "predictions": (run.path / "predictions" / "dev.jsonl").read_text(),
         "files": sorted(path.name for path in run.path.iterdir()),
@@ -139,6 +143,34 @@ def test_patience_counts_on_after_a_kill(arguments, tmp_path):
     run = only_run(tmp_path)
     assert jobs.resume(run) == 0
     assert len((run.path / "history.jsonl").read_text().splitlines()) == 4
+
+
+@pytest.mark.parametrize("patience", [None, 2])
+def test_a_moved_run_that_has_learnt_all_epochs_ends_with_the_best(patience, arguments, tmp_path, monkeypatch):
+    config = compose("train", *arguments, f"trainer.patience={patience or 'null'}", "trainer.learning_rate=3e-1")
+    assert jobs.train(config, tmp_path / "whole") == 0
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(ArticleTrainer, "_load_best_model", interrupt)
+        jobs.train(config, tmp_path / "killed")
+    (tmp_path / "killed").rename(tmp_path / "moved")
+    whole, moved = Run(tmp_path / "whole"), Run(tmp_path / "moved")
+    rows = history(moved)
+    assert jobs.resume(moved) == 0
+    assert outcome(moved) == outcome(whole)
+    assert history(moved) == rows and len(rows) == (patience + 1 if patience else config.trainer.epochs)
+    assert rows[0]["micro_f1"] == max(row["micro_f1"] for row in rows)  # none is good at such a rate, so the first is the best
+
+
+def interrupt(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
+def test_seconds_go_on_where_they_were(arguments, tmp_path):
+    kill_after("epoch 3", *arguments, cwd=tmp_path)
+    run = only_run(tmp_path)
+    finish(f"resume={run.path}", cwd=tmp_path)
+    seconds = [row["seconds"] for row in history(run)]
+    assert seconds == sorted(seconds) and run.info()["seconds"] >= seconds[-1]
 
 
 @pytest.mark.slow

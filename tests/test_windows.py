@@ -132,6 +132,10 @@ def test_the_ledger_says_why(kind, text, spans, reason):
     assert [entry.reason for entry in lost] in [[one] for one in reason.split("|")]
 
 
+def test_no_articles_are_no_windows():
+    assert windower("wordpiece").encode([]) == []
+
+
 @every_tokenizer
 def test_an_article_longer_than_a_window_is_read_whole(kind):
     text = "\r\n\r\n".join(f"Gunmen number {i} left Gao for Diffa ." for i in range(40))

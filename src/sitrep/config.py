@@ -164,7 +164,11 @@ class ModelConfig:
             f"model.attention_dropout={self.attention_dropout} is a share: 0 <= attention_dropout < 1, or null for the encoder's own",
         )
         _require(self.kind == "encoder" or not self.init_from, f"model.init_from={self.init_from}: a {self.kind} model has no encoder")
-        _require(self.kind != "encoder" or bool(self.path) != bool(self.package), "an encoder needs model.path or model.package")
+        n_sources = bool(self.path) + bool(self.package)
+        _require(
+            self.kind != "encoder" or n_sources == 1 or (bool(self.init_from) and not n_sources),
+            "an encoder needs model.path or model.package, and not both; or model.init_from alone",
+        )
         _require(
             (self.kind == "tfidf") == bool(self.tfidf),
             f"model.kind={self.kind}: model.tfidf is for kind tfidf, and for no other",

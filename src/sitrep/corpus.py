@@ -113,7 +113,7 @@ def read_labelled(
     """Return the articles at `path`, checked: ids are unique, texts are not empty, labels are those that `task` declares.
 
     Raises:
-        InputError: for the first article that fails.
+        InputError: for the first article that fails, and if there is none.
     """
     articles: dict[str, Article] = {}
     for article in read_articles(path, format=format, text_dir=text_dir):
@@ -122,6 +122,8 @@ def read_labelled(
         if not article.text.strip():
             raise InputError(f"{article.where()}: the article is empty; remove it or add its text")
         articles[article.id] = _check(article, task, drop_labels)
+    if not articles:
+        raise InputError(f"{path}: holds no article; give a file or folder that does")
     return list(articles.values())
 
 

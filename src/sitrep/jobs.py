@@ -76,7 +76,8 @@ def _train(config: TrainConfig, run: Run, *, resumed: bool) -> int:
         run.drop_states()
     if metrics:
         console().print(metrics_table(metrics, f"{config.task.name} on dev ({metrics['n_articles']} articles), strict"))
-    say(f"run: {run.path}\nnext: python " + (f"evaluate.py run={run.path}" if metrics else f"train.py task=ner model.init_from={run.path}"))
+    trains_on = f"train.py task=ner model={config.model.name} model.init_from={run.path}"
+    say(f"run: {run.path}\nnext: python " + (f"evaluate.py run={run.path}" if metrics else trains_on))
     return 0
 
 

@@ -117,7 +117,8 @@ def _fit_encoder(config: TrainConfig, corpus: Corpus, run: Run) -> tuple[Reader,
     from sitrep.prediction import EncoderReader
 
     device = choose_device(config.device)
-    trainer = replace(config.trainer, batch_tokens=run.info().get("batch_tokens", config.trainer.batch_tokens))  # of a run resumed
+    noted = share(run.info().get("batch_tokens") if is_writer() else None)  # of a run resumed
+    trainer = replace(config.trainer, batch_tokens=noted or config.trainer.batch_tokens)
     while True:
         try:
             model, facts = _train_encoder(replace(config, trainer=trainer), corpus, run, device)

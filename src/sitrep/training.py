@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -17,7 +17,7 @@ from typing import Any
 import torch
 from datasets import Dataset
 from datasets.utils.logging import disable_progress_bar
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 from torch.utils.data import DataLoader
 from transformers import EarlyStoppingCallback, Trainer, TrainerCallback, TrainerControl, TrainerState, TrainingArguments, set_seed
 
@@ -27,8 +27,8 @@ from sitrep.errors import InputError
 from sitrep.heads.base import Head, Row, row_shape, windows_of
 from sitrep.models import Model
 from sitrep.prediction import EncoderReader
-from sitrep.processes import is_writer
-from sitrep.runs import Run
+from sitrep.processes import is_writer, n_processes
+from sitrep.runs import Run, read_json
 from sitrep.sampling import BudgetBatches, Shape, padded_size
 from sitrep.windows import EncodedArticle, Lost, recut
 
@@ -89,11 +89,15 @@ def train_model(
 
     state: a folder of the Trainer's to go on from; the weights at the end are then those of an undisturbed training.
     """
+    left = read_json(state / "trainer_state.json") if state else None
+    if left and _is_out_of_patience(left, config.patience):  # the Trainer would learn for one more epoch
+        model.network.load_state_dict(load_file(_best_state(run, left["best_global_step"]) / "model.safetensors"))
+        return
     set_seed(seed)
     trainer = ArticleTrainer(model, config, train, dev, run, args=_arguments(config, model, run, seed, device))
     if config.patience:
         trainer.add_callback(EarlyStoppingCallback(config.patience))
-    trainer.add_callback(StatesMoveWithTheRun(run.path))
+    trainer.add_callback(StatesMoveWithTheRun(run))
     trainer.train(resume_from_checkpoint=str(state) if state else None)
 
 
@@ -141,13 +145,23 @@ def use_bf16(precision: str, device: torch.device) -> bool:
 class StatesMoveWithTheRun(TrainerCallback):
     """Looks for the best state in the run's folder, wherever that was when the state was written."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self, run: Run) -> None:
+        self.run = run
 
     def on_train_begin(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
-        """Rewrite the path that a resumed state remembers."""
-        if state.best_model_checkpoint:
-            state.best_model_checkpoint = str(self.folder / Path(state.best_model_checkpoint).name)
+        """Bring back the path, which the Trainer forgets where it leads nowhere."""
+        if state.best_global_step:
+            state.best_model_checkpoint = str(_best_state(self.run, state.best_global_step))
+
+
+def _best_state(run: Run, step: int) -> Path:
+    return run.path / f"checkpoint-{step}"
+
+
+def _is_out_of_patience(state: Mapping[str, Any], patience: int | None) -> bool:
+    """Say whether a training in this state of the Trainer's had ended early, but for its last scores."""
+    kept = state["stateful_callbacks"].get(EarlyStoppingCallback.__name__)
+    return bool(patience and kept and kept["attributes"]["early_stopping_patience_counter"] >= patience)
 
 
 class EpochLoader(DataLoader):
@@ -169,12 +183,12 @@ class ArticleTrainer(Trainer):
         )
         self.article_model, self.config, self.cuts, self.dev, self.run = model, config, train.cuts, dev, run
         self.bf16 = use_bf16(config.precision, self.args.device)
-        self.began = time.monotonic()
+        self.began = time.monotonic() - run.seconds_so_far()
 
     def get_train_dataloader(self) -> DataLoader:
         """Return batches of like length; with several processes each gets its share of the budget."""
-        n_processes = self.args.world_size
-        batches = BudgetBatches(self.cuts, self.config.batch_tokens // n_processes, self.args.seed, n_processes, self.args.process_index)
+        n = self.args.world_size
+        batches = BudgetBatches(self.cuts, self.config.batch_tokens // n, self.args.seed, n, self.args.process_index)
         return EpochLoader(
             self.train_dataset,  # type: ignore[arg-type]
             batch_sampler=batches,  # type: ignore[arg-type]
@@ -260,13 +274,19 @@ def parameter_groups(model: Model, config: TrainerConfig) -> list[dict[str, Any]
 
 
 def tokens_per_second(model: Model, train: TrainingData, config: TrainerConfig, device: torch.device) -> float:
-    """Time one forward and backward pass of the largest batch; neither weights nor random state are changed."""
-    largest = max(BudgetBatches(train.cuts[:1], config.batch_tokens, seed=0), key=lambda rows: padded_size(train.cuts[0], rows))
+    """Time one forward and backward pass of a process's largest batch, and return the tokens a second of all of them.
+
+    Neither weights nor random state are changed.
+    """
+    budget = config.batch_tokens // n_processes()
+    largest = max(BudgetBatches(train.cuts[:1], budget, seed=0), key=lambda rows: padded_size(train.cuts[0], rows))
     network = model.network.to(device).train()
     with torch.random.fork_rng(), torch.autocast(device.type, torch.bfloat16, enabled=use_bf16(config.precision, device)):
         batch = {name: tensor.to(device) for name, tensor in network.collate([train.rows[row] for row in largest]).items()}
         began = time.monotonic()
         network(**batch).backward()
+        if device.type == "cuda":
+            torch.cuda.synchronize(device)  # its work is only queued
         seconds = time.monotonic() - began
     network.zero_grad(set_to_none=True)
-    return batch["input_ids"].numel() / seconds
+    return batch["input_ids"].numel() / seconds * n_processes()

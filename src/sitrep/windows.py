@@ -81,6 +81,8 @@ class Windower:
 
     def encode(self, articles: Sequence[Article]) -> list[EncodedArticle]:
         """Tokenise and cut `articles`; an article without tokens has one window without tokens."""
+        if not articles:  # a tokenizer fails on none
+            return []
         batch = self.tokenizer(
             [article.text for article in articles],
             add_special_tokens=False,

@@ -42,6 +42,11 @@ class Head(nn.Module, ABC):
         self.windower = windower
         self.thresholds: Mapping[str, float] = {}  # of class labels; 0.5 where a label has none
 
+    @property
+    def device(self) -> torch.device:
+        """Where the network is."""
+        return next(self.parameters()).device
+
     @classmethod
     @abstractmethod
     def outputs(cls, task: TaskConfig) -> tuple[str, ...]:

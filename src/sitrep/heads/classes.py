@@ -6,7 +6,8 @@ So a label need not be visible in every window, and a long article counts whole,
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -23,6 +24,7 @@ from sitrep.heads.tags import softmax
 from sitrep.windows import EncodedArticle, Lost, Windower
 
 BEGIN_ROWS = 64  # articles that say how the layer over mean vectors is to begin
+LEAST_DEVIATION = 0.01  # of how near they are to the labels' names: a single article, or copies of one, deviate by nothing
 
 
 class ClassHead(Head):
@@ -113,29 +115,31 @@ class MeanHead(ClassHead):
         """Begin with the vectors of the labels' names, scaled and shifted so that some rows' logits deviate by 1 from the base rate."""
         names = [Article(label, re.sub(r"[-_]+", " ", label)) for label in self.task.labels]
         some = [rows[index] for index in range(0, len(rows), -(-len(rows) // BEGIN_ROWS))]
-        gold = torch.tensor([row["labels"] for row in some])
+        gold = torch.tensor([row["labels"] for row in some], device=self.device)
         if self.task.kind == "multi-class":
             gold = nn.functional.one_hot(gold, len(names))
         self.eval()
         with torch.no_grad():
-            named = pad_windows(
-                [self.windower.inputs(encoded, encoded.windows[0]) for encoded in self.windower.encode(names)], self.windower.pad_id
-            )
-            vectors = nn.functional.normalize(self._means(**named))
+            named = [self.windower.inputs(encoded, encoded.windows[0]) for encoded in self.windower.encode(names)]
+            vectors = nn.functional.normalize(self._vectors(named))
             near = torch.stack([self._pooled(row, vectors) for row in some])
-            scale = 1 / near.std(dim=0, correction=0).mean().clamp(min=1e-6)
+            scale = 1 / near.std(dim=0, correction=0).mean().clamp(min=LEAST_DEVIATION)
             self.classifier.weight.copy_(scale * vectors)
             base_rate = (gold.sum(dim=0) + 1) / (len(some) + 2)  # of a label that none of these rows bears, too
             self.classifier.bias.copy_(torch.logit(base_rate) - scale * near.mean(dim=0))
 
     def _pooled(self, row: Row, vectors: Tensor) -> Tensor:
         """Return (n_vectors,): how near an article's windows are to each of the vectors, pooled."""
-        near = self._means(**pad_windows(row["windows"], self.windower.pad_id)) @ vectors.T
+        near = self._vectors(row["windows"]) @ vectors.T
         return near.amax(dim=0) if self.task.pooling == "max" else near.mean(dim=0)
 
     def score(self, **inputs: Tensor) -> Tensor:
         """Return (n_windows, n_labels) logits."""
         return self.classifier(nn.functional.dropout(self._means(**inputs), 0.1, self.training))
+
+    def _vectors(self, windows: Sequence[Mapping[str, Any]]) -> Tensor:
+        """Return (n_windows, width): the mean vectors of windows."""
+        return self._means(**{name: tensor.to(self.device) for name, tensor in pad_windows(windows, self.windower.pad_id).items()})
 
     def _means(self, **inputs: Tensor) -> Tensor:
         """Return (n_windows, width): the mean vector of each window's tokens."""

@@ -104,14 +104,13 @@ class MlmHead(Head):
         """
         rows = [row for encoded in self.windower.encode(dev) for row in self.training_rows(encoded)[0]]
         chance = torch.Generator().manual_seed(MEASURE_SEED)
-        device = next(self.parameters()).device
         was_training, total, n_masked = self.training, 0.0, 0
         self.eval()
         with torch.inference_mode():
             for indices in batches_by_length([len(row["input_ids"]) for row in rows], READ_TOKENS):
                 batch = self.mask(pad_windows([rows[index] for index in indices], self.windower.pad_id), chance)
                 n = int((batch["labels"] != IGNORED).sum())
-                total += n * self(**{name: tensor.to(device) for name, tensor in batch.items()}).item()
+                total += n * self(**{name: tensor.to(self.device) for name, tensor in batch.items()}).item()
                 n_masked += n
         self.train(was_training)
         if not n_masked:

@@ -84,7 +84,7 @@ class SpanHead(Head):
         kept = []
         for window in scores:
             found = (window > 0).nonzero()
-            kept.append(torch.cat([found, window[tuple(found.T)].unsqueeze(1)], dim=1).double().cpu().numpy())
+            kept.append(torch.cat([found, window[tuple(found.T)].unsqueeze(1)], dim=1).cpu().double().numpy())
         return kept
 
     def decode(self, encoded: Sequence[EncodedArticle], kept: Sequence[Sequence[np.ndarray]]) -> list[Article]:

@@ -104,7 +104,7 @@ class CrfHead(SoftmaxHead):
                 row[: len(found)] = torch.from_numpy(scores[[first for first, _ in found]])
         mask = torch.arange(emissions.shape[1]) < lengths.unsqueeze(1)
         with torch.inference_mode():
-            moves = self._moves().double().cpu()
+            moves = self._moves().cpu().double()  # Apple GPUs have no 64 bits
             paths = chain.best_paths(emissions, mask, moves)
             marginals = SegmentMarginals(emissions, mask, moves)
         return [
