@@ -1,128 +1,142 @@
-"""Scores: three integers per label, added up; ratios are derived. One scorer for mentions and for classes.
+"""Scores: three integers per article and label, added up; ratios are derived. One scorer for mentions and for classes.
 
-Scores compare articles with what the annotator wrote, never tags with tags. An undefined ratio is None, and left out of macro.
+Scores compare articles with what the annotator wrote, never tags with tags. An undefined ratio is NaN here and None in files, and is
+left out of macro.
 """
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+import math
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+
+import numpy as np
 
 from sitrep.articles import Article
 from sitrep.config import NER, TaskConfig
 from sitrep.errors import InputError
+from sitrep.intervals import LEVEL, resample
+from sitrep.matching import Match, classes, exact, overlap, strict
 
-Items = Callable[[Article], list[tuple[str, Hashable]]]
-"""What is scored in an article: (label, what is labelled) pairs."""
-
-
-@dataclass(frozen=True, slots=True)
-class Counts:
-    """True positives, false positives and false negatives; merged by adding."""
-
-    tp: int = 0
-    fp: int = 0
-    fn: int = 0
-
-    def __add__(self, other: Counts) -> Counts:
-        return Counts(self.tp + other.tp, self.fp + other.fp, self.fn + other.fn)
-
-    @property
-    def support(self) -> int:
-        """How many the annotator marked."""
-        return self.tp + self.fn
-
-    @property
-    def precision(self) -> float | None:
-        """Tp / (tp + fp); None if nothing was predicted."""
-        return self.tp / (self.tp + self.fp) if self.tp + self.fp else None
-
-    @property
-    def recall(self) -> float | None:
-        """Tp / (tp + fn); None if nothing was annotated."""
-        return self.tp / (self.tp + self.fn) if self.tp + self.fn else None
-
-    @property
-    def f1(self) -> float | None:
-        """2 tp / (2 tp + fp + fn); None if nothing was predicted and nothing annotated."""
-        n = 2 * self.tp + self.fp + self.fn
-        return 2 * self.tp / n if n else None
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return counts and ratios as the metrics file holds them."""
-        return {
-            "tp": self.tp, "fp": self.fp, "fn": self.fn,
-            "precision": self.precision, "recall": self.recall, "f1": self.f1, "support": self.support,
-        }  # fmt: skip
+RATIOS = ("precision", "recall", "f1")
+AVERAGES = ("micro", "macro", "weighted")
+MENTION_RULES: dict[str, Match] = {"strict": strict, "exact": exact, "overlap": overlap}
 
 
 @dataclass(frozen=True)
-class Scores:
-    """Counts for every declared label, in the order declared."""
+class Counts:
+    """How many items of each label were hit, found in vain and missed in each article.
 
-    per_label: Mapping[str, Counts]
+    values: (n_articles, n_labels, 3), the columns in the order of matching.HIT, EXTRA, MISSED
+    """
+
+    labels: tuple[str, ...]
+    ids: tuple[str, ...]
+    values: np.ndarray
 
     @property
-    def micro(self) -> Counts:
-        """The counts of all labels together."""
-        return sum(self.per_label.values(), Counts())
-
-    def macro(self, ratio: str) -> float | None:
-        """Return the mean of `precision`, `recall` or `f1` over the labels where it is defined, or None if it nowhere is."""
-        values = [value for counts in self.per_label.values() if (value := getattr(counts, ratio)) is not None]
-        return sum(values) / len(values) if values else None
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return the `strict` part of a metrics file."""
-        return {
-            "micro": self.micro.as_dict(),
-            "macro": {ratio: self.macro(ratio) for ratio in ("precision", "recall", "f1")},
-            "per_label": {label: counts.as_dict() for label, counts in self.per_label.items()},
-        }
+    def total(self) -> np.ndarray:
+        """The (n_labels, 3) counts of all articles together."""
+        return self.values.sum(axis=0)
 
 
-def mentions(article: Article) -> list[tuple[str, Hashable]]:
-    """Return the mentions of an article to be scored strictly: label and both offsets must be equal."""
-    return [(span.label, (span.start, span.end)) for span in article.spans]
-
-
-def classes(field: str) -> Items:
-    """Return the function that gives the class labels of `field` to be scored."""
-    return lambda article: [(label, field) for label in article.labels[field]]
-
-
-def count(gold: Iterable[Article], pred: Iterable[Article], labels: Sequence[str], items: Items) -> Scores:
+def count(gold: Iterable[Article], pred: Iterable[Article], labels: Sequence[str], match: Match) -> Counts:
     """Count hits and misses per label over two lists of the same articles, in any order.
 
-    A prediction made twice counts once as a hit and once as a false positive.
+    A prediction made twice counts once as a hit and once as found in vain.
 
     Raises:
         InputError: if the ids or texts of the two sides differ, or a label is not declared.
     """
     gold_by_id, pred_by_id = _by_id(gold, "gold"), _by_id(pred, "prediction")
     _check_aligned(gold_by_id, pred_by_id)
-    tp, fp, fn = Counter[str](), Counter[str](), Counter[str]()
-    for article_id, article in gold_by_id.items():
-        gold_items, pred_items = Counter(items(article)), Counter(items(pred_by_id[article_id]))
-        hits = gold_items & pred_items
-        for counter, found in ((tp, hits), (fp, pred_items - hits), (fn, gold_items - hits)):
-            for (label, _), n in found.items():
-                counter[label] += n
-    unknown = (tp.keys() | fp.keys() | fn.keys()) - set(labels)
-    if unknown:
-        raise InputError(f"labels {sorted(unknown)} are not among those declared: {', '.join(labels)}")
-    return Scores({label: Counts(tp[label], fp[label], fn[label]) for label in labels})
+    columns = {label: column for column, label in enumerate(labels)}
+    values = np.zeros((len(gold_by_id), len(labels), 3), dtype=np.int64)
+    for row, (article_id, article) in zip(values, gold_by_id.items(), strict=True):
+        for label, what in match(article, pred_by_id[article_id]):
+            if label not in columns:
+                raise InputError(f"article {article_id!r}: label {label!r} is not among those declared: {', '.join(labels)}")
+            row[columns[label], what] += 1
+    return Counts(tuple(labels), tuple(gold_by_id), values)
 
 
-def score(gold: Sequence[Article], pred: Sequence[Article], task: TaskConfig) -> dict[str, Any]:
-    """Return the scores of a metrics file: `strict`, and for a class field also `example_f1` and `subset_accuracy`."""
+def ratios(counts: np.ndarray) -> np.ndarray:
+    """Return (..., 3) precision, recall and F1 of (..., 3) counts: tp / (tp + fp), tp / (tp + fn), 2 tp / (2 tp + fp + fn)."""
+    tp, fp, fn = np.moveaxis(counts.astype(np.float64), -1, 0)
+    with np.errstate(invalid="ignore"):
+        return np.stack([tp / (tp + fp), tp / (tp + fn), 2 * tp / (2 * tp + fp + fn)], axis=-1)
+
+
+def averages(counts: np.ndarray) -> dict[str, np.ndarray]:
+    """Return (..., 3) precision, recall and F1 of (..., n_labels, 3) counts, averaged in each of the AVERAGES.
+
+    micro: of all labels together; macro: the mean of the labels for which a ratio is defined; weighted: their mean by support
+    """
+    per_label = ratios(counts)
+    support = (counts[..., 0] + counts[..., 2])[..., None]
+    defined = ~np.isnan(per_label)
+    filled = np.where(defined, per_label, 0)
+    with np.errstate(invalid="ignore"):
+        macro = filled.sum(axis=-2) / defined.sum(axis=-2)
+        weighted = (filled * support).sum(axis=-2) / (defined * support).sum(axis=-2)
+    return {"micro": ratios(counts.sum(axis=-2)), "macro": macro, "weighted": weighted}
+
+
+def score(gold: Sequence[Article], pred: Sequence[Article], task: TaskConfig, *, intervals: bool = True) -> dict[str, Any]:
+    """Return the scores of a metrics file.
+
+    NER: a part for each of the MENTION_RULES. Class fields: `strict`, `example_f1` and `subset_accuracy`. With intervals, every F1 has an
+    `f1_interval` beside it.
+    """
     if task.kind == NER:
-        return {"strict": count(gold, pred, task.labels, mentions).as_dict()}
+        return {name: summary(count(gold, pred, task.labels, rule), intervals=intervals) for name, rule in MENTION_RULES.items()}
     assert task.field is not None
-    strict = count(gold, pred, task.labels, classes(task.field)).as_dict()
-    return {"strict": strict, **_per_article(gold, pred, task.field)}
+    strict_part = summary(count(gold, pred, task.labels, classes(task.field)), intervals=intervals)
+    return {"strict": strict_part, **_per_article(gold, pred, task.field)}
+
+
+def strict_f1(gold: Sequence[Article], pred: Sequence[Article], task: TaskConfig) -> dict[str, float]:
+    """Return micro and macro F1 alone, 0 where they are undefined."""
+    match = strict if task.kind == NER else classes(str(task.field))
+    found = averages(count(gold, pred, task.labels, match).total)
+    return {f"{name}_f1": float(np.nan_to_num(found[name][2])) for name in ("micro", "macro")}
+
+
+def summary(counts: Counts, *, intervals: bool = True) -> dict[str, Any]:
+    """Return counts and ratios as a part of a metrics file: per label and averaged."""
+    total = counts.total
+    drawn = resample(counts.values) if intervals and len(counts.values) else None
+    per_label = _rows(total, ratios(total), None if drawn is None else ratios(drawn)[..., 2])
+    averaged, spread = averages(total), None if drawn is None else averages(drawn)
+    rows: dict[str, Any] = {}
+    for name in AVERAGES:
+        rows[name] = _as_dict(averaged[name]) | ({} if spread is None else {"f1_interval": interval(spread[name][:, 2])})
+    rows["micro"] = _count_dict(total.sum(axis=0)) | rows["micro"]
+    return {**rows, "per_label": dict(zip(counts.labels, per_label, strict=True))}
+
+
+def interval(values: np.ndarray) -> list[float] | None:
+    """Return the percentile interval of (n_resamples,) values, NaN left out; None where most are undefined."""
+    defined = values[~np.isnan(values)]
+    if len(defined) < len(values) / 2:
+        return None
+    tail = (1 - LEVEL) / 2
+    return [float(end) for end in np.quantile(defined, [tail, 1 - tail])]
+
+
+def _rows(total: np.ndarray, found: np.ndarray, drawn_f1: np.ndarray | None) -> list[dict[str, Any]]:
+    spread = [{}] * len(total) if drawn_f1 is None else [{"f1_interval": interval(column)} for column in drawn_f1.T]
+    return [_count_dict(row) | _as_dict(values) | more for row, values, more in zip(total, found, spread, strict=True)]
+
+
+def _count_dict(row: np.ndarray) -> dict[str, Any]:
+    tp, fp, fn = (int(value) for value in row)
+    return {"tp": tp, "fp": fp, "fn": fn, "support": tp + fn}
+
+
+def _as_dict(values: np.ndarray) -> dict[str, Any]:
+    return {name: None if math.isnan(value) else float(value) for name, value in zip(RATIOS, values, strict=True)}
 
 
 def _per_article(gold: Sequence[Article], pred: Sequence[Article], field: str) -> dict[str, float | None]:

@@ -16,7 +16,7 @@ from transformers import PreTrainedModel
 
 from sitrep.articles import Article
 from sitrep.config import TaskConfig
-from sitrep.scoring import score
+from sitrep.scoring import strict_f1
 from sitrep.windows import EncodedArticle, Lost, Windower
 
 Row = dict[str, Any]
@@ -88,8 +88,7 @@ class Head(nn.Module, ABC):
 
     def measure(self, dev: Sequence[Article], read: Callable[[Sequence[Article]], Iterable[Article]]) -> dict[str, float]:
         """Return how good the network is on `dev`, for the history and the choice of the best epoch; `read` finds what it finds there."""
-        strict = score(dev, list(read(dev)), self.task)["strict"]
-        return {f"{average}_f1": strict[average]["f1"] or 0.0 for average in ("micro", "macro")}
+        return strict_f1(dev, list(read(dev)), self.task)
 
     def lost(self, encoded: EncodedArticle) -> list[Lost]:
         """Return the gold mentions of an article that the head cannot represent."""
