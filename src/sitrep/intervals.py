@@ -11,7 +11,7 @@ import numpy as np
 
 N_RESAMPLES = 10_000
 LEVEL = 0.95
-_CHUNK = 2_000_000  # weights at once, 8 MB
+CHUNK = 2_000_000  # weights at once, 8 MB
 
 
 def resample(counts: np.ndarray, n_resamples: int = N_RESAMPLES, seed: int = 0) -> np.ndarray:
@@ -25,8 +25,17 @@ def resample(counts: np.ndarray, n_resamples: int = N_RESAMPLES, seed: int = 0) 
 def _weights(n_articles: int, n_resamples: int, seed: int) -> Iterator[np.ndarray]:
     """Yield how often each article is drawn, (some resamples, n_articles), in chunks."""
     random = np.random.default_rng(seed)
-    n_at_once = max(1, _CHUNK // n_articles)
+    n_at_once = max(1, CHUNK // n_articles)
     for first in range(0, n_resamples, n_at_once):
         n = min(n_at_once, n_resamples - first)
         drawn = random.integers(n_articles, size=(n, n_articles)) + np.arange(n)[:, None] * n_articles
         yield np.bincount(drawn.ravel(), minlength=n * n_articles).reshape(n, n_articles).astype(np.float32)
+
+
+def interval(values: np.ndarray) -> list[float] | None:
+    """Return the percentile interval of (n_resamples,) values, NaN left out; None where most are undefined."""
+    defined = values[~np.isnan(values)]
+    if len(defined) < len(values) / 2:
+        return None
+    tail = (1 - LEVEL) / 2
+    return [float(end) for end in np.quantile(defined, [tail, 1 - tail])]

@@ -16,7 +16,7 @@ import numpy as np
 from sitrep.articles import Article
 from sitrep.config import NER, TaskConfig
 from sitrep.errors import InputError
-from sitrep.intervals import LEVEL, resample
+from sitrep.intervals import interval, resample
 from sitrep.matching import Match, classes, exact, overlap, strict
 
 RATIOS = ("precision", "recall", "f1")
@@ -114,15 +114,6 @@ def summary(counts: Counts, *, intervals: bool = True) -> dict[str, Any]:
         rows[name] = _as_dict(averaged[name]) | ({} if spread is None else {"f1_interval": interval(spread[name][:, 2])})
     rows["micro"] = _count_dict(total.sum(axis=0)) | rows["micro"]
     return {**rows, "per_label": dict(zip(counts.labels, per_label, strict=True))}
-
-
-def interval(values: np.ndarray) -> list[float] | None:
-    """Return the percentile interval of (n_resamples,) values, NaN left out; None where most are undefined."""
-    defined = values[~np.isnan(values)]
-    if len(defined) < len(values) / 2:
-        return None
-    tail = (1 - LEVEL) / 2
-    return [float(end) for end in np.quantile(defined, [tail, 1 - tail])]
 
 
 def _rows(total: np.ndarray, found: np.ndarray, drawn_f1: np.ndarray | None) -> list[dict[str, Any]]:

@@ -1,0 +1,51 @@
+"""Resampled articles: every resample is one that could be drawn, and intervals hold the truth as often as they say."""
+
+import numpy as np
+import pytest
+
+from sitrep.intervals import LEVEL, interval, resample
+from sitrep.scoring import averages, ratios
+
+
+def simulate(random, n_articles):
+    """Return (n_articles, 1, 3) counts of articles with many or few mentions that are easy or hard."""
+    n_marked = random.poisson(random.gamma(3, 10, size=n_articles))
+    share = random.beta(8, 2, size=n_articles)
+    hits = random.binomial(n_marked, share)
+    return np.stack([hits, random.poisson(n_marked * (1 - share)), n_marked - hits], axis=-1)[:, None]
+
+
+def test_as_many_articles_are_drawn_as_there_are():
+    counts = np.stack([np.eye(7), np.ones((7, 7)), np.zeros((7, 7))], axis=-1)  # article i has a hit of label i
+    drawn = resample(counts, 500)
+    assert drawn.shape == (500, 7, 3)
+    assert (drawn[..., 0].sum(axis=1) == 7).all() and (drawn[..., 1] == 7).all() and (drawn[..., 2] == 0).all()
+    assert drawn[..., 0].mean() == pytest.approx(1, abs=0.05) and drawn[..., 0].var() == pytest.approx(1 - 1 / 7, abs=0.1)
+
+
+def test_the_same_seed_draws_the_same():
+    counts = simulate(np.random.default_rng(0), 20)
+    assert (resample(counts, 50) == resample(counts, 50)).all()
+    assert (resample(counts, 50) != resample(counts, 50, seed=1)).any()
+
+
+def test_all_at_once_is_as_in_chunks(monkeypatch):
+    counts = simulate(np.random.default_rng(0), 20)
+    whole = resample(counts, 50)
+    monkeypatch.setattr("sitrep.intervals.CHUNK", 60)
+    assert (resample(counts, 50) == whole).all()
+
+
+def test_intervals_hold_the_truth_as_often_as_they_say():
+    random = np.random.default_rng(1)
+    truth = ratios(simulate(random, 400_000).sum(axis=0))[0, 2]
+    held = 0
+    for seed in range(300):
+        low, high = interval(averages(resample(simulate(random, 40), 1000, seed))["micro"][:, 2])
+        held += low <= truth <= high
+    assert LEVEL == 0.95 and 0.92 <= held / 300 <= 0.98
+
+
+def test_what_is_mostly_undefined_has_no_interval():
+    assert interval(np.array([np.nan, np.nan, 1.0])) is None
+    assert interval(np.array([np.nan, 1.0, 1.0])) == [1, 1]
