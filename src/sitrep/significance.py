@@ -1,0 +1,64 @@
+"""Is B better than A? Differences of F1 on resampled articles, the same articles for both.
+
+The p-value is that of the paired bootstrap, shifted so that no difference is the null (Efron and Tibshirani 1993, section 16.4;
+Berg-Kirkpatrick et al. 2012 for language): how often a resample differs from what was observed by as much as that differs from 0.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from sitrep.intervals import N_RESAMPLES, interval, resample
+from sitrep.scoring import AVERAGES, averages, ratios
+
+
+@dataclass(frozen=True)
+class Difference:
+    """F1 of B minus F1 of A: None where either is undefined; `p` is not corrected."""
+
+    value: float | None
+    interval: list[float] | None
+    p: float | None
+
+
+def differences(a: np.ndarray, b: np.ndarray, n_resamples: int = N_RESAMPLES, seed: int = 0) -> list[Difference]:
+    """Return the differences of F1 between two groups of runs: of each label, then of each of the AVERAGES.
+
+    a, b: (n_seeds, n_articles, n_labels, 3) counts of the same articles in the same order; F1 is the mean over seeds
+    """
+    n_labels, n_first = a.shape[2], len(a)
+    both = np.concatenate([a, b])
+    by_article = both.transpose(1, 0, 2, 3).reshape(both.shape[1], -1, 3)
+    drawn = resample(by_article, n_resamples, seed).reshape(n_resamples, len(both), n_labels, 3)
+    observed, resampled = (
+        f1s[..., n_first:, :].mean(axis=-2) - f1s[..., :n_first, :].mean(axis=-2) for f1s in map(_f1s, (both.sum(axis=1), drawn))
+    )
+    return [_difference(value, column) for value, column in zip(observed, resampled.T, strict=True)]
+
+
+def _f1s(counts: np.ndarray) -> np.ndarray:
+    """Return (..., n_labels + 3) F1 of (..., n_labels, 3) counts."""
+    averaged = averages(counts)
+    return np.concatenate([ratios(counts)[..., 2], np.stack([averaged[name][..., 2] for name in AVERAGES], axis=-1)], axis=-1)
+
+
+def _difference(value: float, drawn: np.ndarray) -> Difference:
+    defined = drawn[~np.isnan(drawn)]
+    if np.isnan(value) or len(defined) < len(drawn) / 2:
+        return Difference(None if np.isnan(value) else float(value), None, None)
+    n_as_far = int((np.abs(defined - value) >= abs(value)).sum())
+    return Difference(float(value), interval(drawn), (1 + n_as_far) / (1 + len(defined)))
+
+
+def holm(p_values: Sequence[float | None]) -> list[float | None]:
+    """Return p-values corrected for how many they are (Holm 1979); what is None stays so."""
+    order = sorted((p, index) for index, p in enumerate(p_values) if p is not None)
+    corrected: list[float | None] = [None] * len(p_values)
+    largest = 0.0
+    for rank, (p, index) in enumerate(order):
+        largest = max(largest, min(1.0, p * (len(order) - rank)))
+        corrected[index] = largest
+    return corrected

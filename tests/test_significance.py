@@ -1,0 +1,70 @@
+"""Paired differences: false alarms are as rare as they should be, true differences are found."""
+
+import numpy as np
+import pytest
+
+from sitrep.scoring import AVERAGES, averages
+from sitrep.significance import differences, holm
+
+
+def simulate(random, gain=0.0, n_articles=40):
+    """Return (1, n_articles, 2, 3) counts of two models on articles that are hard or easy for both."""
+    n_marked = random.poisson(random.gamma(3, 5, size=(n_articles, 2)))
+    share = random.beta(8, 2, size=(n_articles, 1))
+    sides = []
+    for more in (0.0, gain):
+        hits = random.binomial(n_marked, np.clip(share + more, 0, 1))
+        sides.append(np.stack([hits, random.poisson(n_marked * (1 - share)), n_marked - hits], axis=-1)[None])
+    return sides
+
+
+def test_equal_models_differ_seldom():
+    random = np.random.default_rng(1)
+    alarms = sum(differences(*simulate(random), 500, seed)[2].p < 0.05 for seed in range(800))
+    assert 0.03 <= alarms / 800 <= 0.07
+
+
+def test_a_better_model_is_found_and_its_interval_holds_the_difference():
+    random = np.random.default_rng(2)
+    found = [differences(*simulate(random, 0.1), 1000, seed)[2] for seed in range(50)]
+    assert sum(one.p < 0.05 for one in found) >= 45
+    large_a, large_b = simulate(np.random.default_rng(3), 0.1, 200_000)
+    truth = (averages(large_b.sum(axis=1))["micro"] - averages(large_a.sum(axis=1))["micro"])[0, 2]
+    assert sum(low <= truth <= high for low, high in (one.interval for one in found)) >= 43
+
+
+def test_a_model_does_not_differ_from_itself():
+    a, _ = simulate(np.random.default_rng(0))
+    for one in differences(a, a, 200):
+        assert (one.value, one.interval, one.p) == (0, [0, 0], 1)
+
+
+def test_labels_come_first_and_averages_follow():
+    a, b = simulate(np.random.default_rng(0), 0.1)
+    found = differences(a, b, 200)
+    assert len(found) == 2 + len(AVERAGES)
+    assert found[2].value == pytest.approx(averages(b.sum(axis=1))["micro"][0, 2] - averages(a.sum(axis=1))["micro"][0, 2])
+
+
+def test_f1_is_the_mean_over_seeds():
+    random = np.random.default_rng(0)
+    (a, b), (_, c) = simulate(random), simulate(random)
+    one, other, both = (differences(a, side, 200)[2].value for side in (b, c, np.concatenate([b, c])))
+    assert both == pytest.approx((one + other) / 2)
+
+
+def test_what_is_undefined_does_not_differ():
+    nothing = np.zeros((1, 5, 1, 3))
+    assert differences(nothing, nothing, 100)[0].value is None
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ([0.01, 0.04, 0.03], [0.03, 0.06, 0.06]),  # as in R: p.adjust(c(.01, .04, .03), "holm")
+        ([0.5, None, 0.6], [1.0, None, 1.0]),
+        ([], []),
+    ],
+)
+def test_holm(given, expected):
+    assert holm(given) == pytest.approx(expected) if None not in given else holm(given) == expected
