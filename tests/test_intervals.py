@@ -41,11 +41,12 @@ def test_intervals_hold_the_truth_as_often_as_they_say():
     truth = ratios(simulate(random, 400_000).sum(axis=0))[0, 2]
     held = 0
     for seed in range(300):
-        low, high = interval(averages(resample(simulate(random, 40), 1000, seed))["micro"][:, 2])
+        low, high = interval(averages(resample(simulate(random, 40), 1000, seed))["micro"][:, 2], 40)
         held += low <= truth <= high
     assert LEVEL == 0.95 and 0.92 <= held / 300 <= 0.98
 
 
 def test_what_is_mostly_undefined_has_no_interval():
-    assert interval(np.array([np.nan, np.nan, 1.0])) is None
-    assert interval(np.array([np.nan, 1.0, 1.0])) == [1, 1]
+    assert interval(np.array([np.nan, np.nan, 1.0]), 9) is None
+    assert interval(np.array([np.nan, 1.0, 1.0]), 9) == [1, 1]
+    assert interval(np.array([1.0, 1.0, 1.0]), 1) is None  # one article says nothing of others

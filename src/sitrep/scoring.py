@@ -107,18 +107,14 @@ def summary(counts: Counts, *, intervals: bool = True) -> dict[str, Any]:
     """Return counts and ratios as a part of a metrics file: per label and averaged."""
     total = counts.total
     drawn = resample(counts.values) if intervals and len(counts.values) else None
-    per_label = _rows(total, ratios(total), None if drawn is None else ratios(drawn)[..., 2])
-    averaged, spread = averages(total), None if drawn is None else averages(drawn)
-    rows: dict[str, Any] = {}
-    for name in AVERAGES:
-        rows[name] = _as_dict(averaged[name]) | ({} if spread is None else {"f1_interval": interval(spread[name][:, 2])})
-    rows["micro"] = _count_dict(total.sum(axis=0)) | rows["micro"]
-    return {**rows, "per_label": dict(zip(counts.labels, per_label, strict=True))}
-
-
-def _rows(total: np.ndarray, found: np.ndarray, drawn_f1: np.ndarray | None) -> list[dict[str, Any]]:
-    spread = [{}] * len(total) if drawn_f1 is None else [{"f1_interval": interval(column)} for column in drawn_f1.T]
-    return [_count_dict(row) | _as_dict(values) | more for row, values, more in zip(total, found, spread, strict=True)]
+    averaged = {name: _as_dict(values) for name, values in averages(total).items()}
+    per_label = [_count_dict(row) | _as_dict(values) for row, values in zip(total, ratios(total), strict=True)]
+    if drawn is not None:
+        columns = [*ratios(drawn)[..., 2].T, *(values[:, 2] for values in averages(drawn).values())]
+        for row, column in zip([*per_label, *averaged.values()], columns, strict=True):
+            row["f1_interval"] = interval(column, len(counts.values))
+    averaged["micro"] = _count_dict(total.sum(axis=0)) | averaged["micro"]
+    return {**averaged, "per_label": dict(zip(counts.labels, per_label, strict=True))}
 
 
 def _count_dict(row: np.ndarray) -> dict[str, Any]:

@@ -2,6 +2,8 @@
 
 The p-value is that of the paired bootstrap, shifted so that no difference is the null (Efron and Tibshirani 1993, section 16.4;
 Berg-Kirkpatrick et al. 2012 for language): how often a resample differs from what was observed by as much as that differs from 0.
+Resamples of few articles differ too little, and are widened as intervals are: without that two equal models on 40 articles differed at
+the level of 5 % in 6 % of 2,400 simulations.
 """
 
 from __future__ import annotations
@@ -11,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sitrep.intervals import N_RESAMPLES, interval, resample
+from sitrep.intervals import N_RESAMPLES, interval, resample, widening
 from sitrep.scoring import AVERAGES, averages, ratios
 
 
@@ -36,7 +38,7 @@ def differences(a: np.ndarray, b: np.ndarray, n_resamples: int = N_RESAMPLES, se
     observed, resampled = (
         f1s[..., n_first:, :].mean(axis=-2) - f1s[..., :n_first, :].mean(axis=-2) for f1s in map(_f1s, (both.sum(axis=1), drawn))
     )
-    return [_difference(value, column) for value, column in zip(observed, resampled.T, strict=True)]
+    return [_difference(value, column, a.shape[1]) for value, column in zip(observed, resampled.T, strict=True)]
 
 
 def _f1s(counts: np.ndarray) -> np.ndarray:
@@ -45,12 +47,12 @@ def _f1s(counts: np.ndarray) -> np.ndarray:
     return np.concatenate([ratios(counts)[..., 2], np.stack([averaged[name][..., 2] for name in AVERAGES], axis=-1)], axis=-1)
 
 
-def _difference(value: float, drawn: np.ndarray) -> Difference:
+def _difference(value: float, drawn: np.ndarray, n_articles: int) -> Difference:
     defined = drawn[~np.isnan(drawn)]
-    if np.isnan(value) or len(defined) < len(drawn) / 2:
+    if np.isnan(value) or len(defined) < len(drawn) / 2 or n_articles < 2:
         return Difference(None if np.isnan(value) else float(value), None, None)
-    n_as_far = int((np.abs(defined - value) >= abs(value)).sum())
-    return Difference(float(value), interval(drawn), (1 + n_as_far) / (1 + len(defined)))
+    n_as_far = int((np.abs(defined - value) * widening(n_articles) >= abs(value)).sum())
+    return Difference(float(value), interval(drawn, n_articles), (1 + n_as_far) / (1 + len(defined)))
 
 
 def holm(p_values: Sequence[float | None]) -> list[float | None]:
