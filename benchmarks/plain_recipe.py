@@ -29,7 +29,7 @@ from transformers import DataCollatorForTokenClassification, Trainer, TrainingAr
 from sitrep.articles import Article, Span
 from sitrep.config import NER, DataConfig, TrainConfig, load
 from sitrep.corpus import Corpus, load_corpus
-from sitrep.heads.base import pad_windows
+from sitrep.heads.base import pad_windows, to_device
 from sitrep.heads.tags import SoftmaxHead, softmax
 from sitrep.models import Model, build_model, choose_device
 from sitrep.runs import MODELS, SCHEMA_VERSION, provenance, write_json
@@ -101,7 +101,7 @@ def predict(model: Model, articles: Sequence[Article], rule: re.Pattern[str]) ->
         encoded = windower.encode([sentence for _, sentence in batch])
         padded = pad_windows([windower.inputs(sentence, (0, size)) for sentence in encoded], windower.pad_id)
         with torch.inference_mode():
-            logits = head.score(**{name: tensor.to(head.body.device) for name, tensor in padded.items()}).float().cpu().numpy()
+            logits = head.score(**to_device(padded, head.device)).float().cpu().numpy()
         for (article_id, _), sentence, read in zip(batch, encoded, logits, strict=True):
             scores = np.zeros((len(sentence.token_ids), logits.shape[2]))
             scores[:, 0] = 1

@@ -136,6 +136,15 @@ def test_the_history_is_cut_where_the_training_goes_on(tmp_path):
     assert (tmp_path / "history.jsonl").read_text() == '{"step": 4}\n{"step": 8}\n'
 
 
+def test_a_line_that_was_cut_off_does_not_count_as_time(tmp_path):
+    run = Run(tmp_path)
+    assert run.seconds_so_far() == 0
+    run.append_history({"step": 4, "seconds": 7.5})
+    with (tmp_path / "history.jsonl").open("a") as history:
+        history.write('{"step": 8, "seco')
+    assert run.seconds_so_far() == 7.5
+
+
 def test_patience_counts_on_after_a_kill(arguments, tmp_path):
     """With rates of nearly zero the first epoch stays the best: two more, and training ends, killed in between or not."""
     still = ("trainer.learning_rate=1e-9", "trainer.head_learning_rate=1e-9", "trainer.patience=3", "trainer.epochs=9")

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from sitrep.articles import Article
-from sitrep.heads.base import pad_windows
+from sitrep.heads.base import pad_windows, to_device
 from sitrep.models import Model
 from sitrep.sampling import READ_TOKENS, batches_by_length
 
@@ -47,7 +47,7 @@ class EncoderReader:
         with torch.inference_mode():
             for batch in batches_by_length(lengths, READ_TOKENS):
                 inputs = pad_windows([windows[index] for index in batch], self.windower.pad_id)
-                scores = self.network(**{name: tensor.to(self.device) for name, tensor in inputs.items()})
+                scores = self.network(**to_device(inputs, self.device))
                 for index, found in zip(batch, self.network.keep(scores, [lengths[i] for i in batch]), strict=True):
                     kept[index] = found
         self.network.train(was_training)

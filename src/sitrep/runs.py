@@ -139,9 +139,8 @@ class Run:
 
     def seconds_so_far(self) -> float:
         """Return how long an interrupted run had been going at its last evaluation on dev."""
-        path = self.path / "history.jsonl"
-        rows = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
-        return json.loads(rows[-1])["seconds"] if rows else 0.0
+        lines = self._history()
+        return json.loads(lines[-1])["seconds"] if lines else 0.0
 
     def append_history(self, row: dict[str, Any]) -> None:
         """Add one evaluation on dev to history.jsonl."""
@@ -153,10 +152,15 @@ class Run:
         path = self.path / "history.jsonl"
         if not path.exists():
             return
-        lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
-        kept = [line for line in lines if line.endswith("\n") and json.loads(line)["step"] <= last_step]
+        kept = [line for line in self._history() if json.loads(line)["step"] <= last_step]
         with replacing(path) as temporary:
             temporary.write_text("".join(kept), encoding="utf-8")
+
+    def _history(self) -> list[str]:
+        """Return the lines of history.jsonl; the last one, if it was cut off while it was written, is left out."""
+        path = self.path / "history.jsonl"
+        lines = path.read_text(encoding="utf-8").splitlines(keepends=True) if path.exists() else []
+        return [line for line in lines if line.endswith("\n")]
 
     def save_evaluation(self, metrics: dict[str, Any], gold: Sequence[Article], pred: Sequence[Article]) -> None:
         """Write metrics, gold and predictions of one evaluation, replacing those of the same name."""

@@ -24,7 +24,7 @@ from transformers import EarlyStoppingCallback, Trainer, TrainerCallback, Traine
 from sitrep.articles import Article
 from sitrep.config import TrainerConfig
 from sitrep.errors import InputError
-from sitrep.heads.base import Head, Row, row_shape, windows_of
+from sitrep.heads.base import Head, Row, row_shape, to_device, windows_of
 from sitrep.models import Model
 from sitrep.prediction import EncoderReader
 from sitrep.processes import is_writer, n_processes
@@ -282,7 +282,7 @@ def tokens_per_second(model: Model, train: TrainingData, config: TrainerConfig, 
     largest = max(BudgetBatches(train.cuts[:1], budget, seed=0), key=lambda rows: padded_size(train.cuts[0], rows))
     network = model.network.to(device).train()
     with torch.random.fork_rng(), torch.autocast(device.type, torch.bfloat16, enabled=use_bf16(config.precision, device)):
-        batch = {name: tensor.to(device) for name, tensor in network.collate([train.rows[row] for row in largest]).items()}
+        batch = to_device(network.collate([train.rows[row] for row in largest]), device)
         began = time.monotonic()
         network(**batch).backward()
         if device.type == "cuda":

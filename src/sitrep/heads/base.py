@@ -124,3 +124,8 @@ def pad_windows(windows: Sequence[Mapping[str, Any]], pad_id: int) -> Batch:
     if "token_type_ids" in windows[0]:
         batch["token_type_ids"] = pad((window["token_type_ids"] for window in windows), 0)
     return batch
+
+
+def to_device(batch: Batch, device: torch.device) -> Batch:
+    """Return the tensors of a batch, where `device` is."""
+    return {name: tensor.to(device) for name, tensor in batch.items()}

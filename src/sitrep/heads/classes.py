@@ -19,7 +19,7 @@ from transformers import AutoModel, AutoModelForSequenceClassification, PreTrain
 from sitrep.articles import Article
 from sitrep.calibration import decide
 from sitrep.config import TaskConfig
-from sitrep.heads.base import Batch, Head, Row, Rows, pad_windows
+from sitrep.heads.base import Batch, Head, Row, Rows, pad_windows, to_device
 from sitrep.heads.tags import softmax
 from sitrep.windows import EncodedArticle, Lost, Windower
 
@@ -139,7 +139,7 @@ class MeanHead(ClassHead):
 
     def _vectors(self, windows: Sequence[Mapping[str, Any]]) -> Tensor:
         """Return (n_windows, width): the mean vectors of windows."""
-        return self._means(**{name: tensor.to(self.device) for name, tensor in pad_windows(windows, self.windower.pad_id).items()})
+        return self._means(**to_device(pad_windows(windows, self.windower.pad_id), self.device))
 
     def _means(self, **inputs: Tensor) -> Tensor:
         """Return (n_windows, width): the mean vector of each window's tokens."""

@@ -21,7 +21,7 @@ from transformers import AutoModelForMaskedLM, PreTrainedModel
 from sitrep.articles import Article
 from sitrep.config import TaskConfig
 from sitrep.errors import InputError
-from sitrep.heads.base import Batch, Head, Row, pad_windows
+from sitrep.heads.base import Batch, Head, Row, pad_windows, to_device
 from sitrep.sampling import READ_TOKENS, batches_by_length
 from sitrep.windows import IGNORED, EncodedArticle, Lost, Windower
 
@@ -110,7 +110,7 @@ class MlmHead(Head):
             for indices in batches_by_length([len(row["input_ids"]) for row in rows], READ_TOKENS):
                 batch = self.mask(pad_windows([rows[index] for index in indices], self.windower.pad_id), chance)
                 n = int((batch["labels"] != IGNORED).sum())
-                total += n * self(**{name: tensor.to(self.device) for name, tensor in batch.items()}).item()
+                total += n * self(**to_device(batch, self.device)).item()
                 n_masked += n
         self.train(was_training)
         if not n_masked:
