@@ -15,7 +15,7 @@ from sklearn.metrics import precision_recall_fscore_support as sklearn_scores
 from sitrep.articles import Article, Span
 from sitrep.labels import TagSet
 from sitrep.matching import classes, strict
-from sitrep.scoring import averages, count, ratios, score, strict_f1, summary
+from sitrep.scoring import count, ratios, score, strict_f1, summary
 
 TOPICS = ("bombing", "kidnapping", "diplomacy", "sanctions")
 RATIOS = ("precision", "recall", "f1")
@@ -92,7 +92,11 @@ def test_mentions_by_hand():
     }  # fmt: skip
     assert values(strict["per_label"]["LOCATION"]) == pytest.approx([1, 0.5, 2 / 3, 2])
     assert values(strict["micro"]) == pytest.approx([1 / 3, 1 / 3, 1 / 3, 3])
-    assert {ratio: strict["macro"][ratio] for ratio in RATIOS} == {"precision": pytest.approx(1 / 3), "recall": 0.25, "f1": pytest.approx((0 + 2 / 3 + 0) / 3)}
+    assert {ratio: strict["macro"][ratio] for ratio in RATIOS} == {
+        "precision": pytest.approx(1 / 3),
+        "recall": 0.25,
+        "f1": pytest.approx((0 + 2 / 3 + 0) / 3),
+    }
 
 
 def test_classes_by_hand():

@@ -1,11 +1,19 @@
+import numpy as np
 import pytest
 from factories import LABELS
 
-from sitrep.scoring import Counts, Scores
+from sitrep.scoring import Counts, summary
 from sitrep.terminal import WIDTH, comparison_legend, comparison_table, console, count_table, metrics_table, percent, say, track
 
-STRICT = Scores({**dict.fromkeys(LABELS, Counts(3, 1, 2)), "DATE": Counts()}).as_dict()
-BETTER = Scores({**dict.fromkeys(LABELS, Counts(5, 0, 0)), "DATE": Counts()}).as_dict()
+
+def make_strict(**counts):
+    """Return the scores of label -> (tp, fp, fn) in each of 30 articles, without intervals."""
+    values = np.repeat(np.array([list(counts.values())]), 30, axis=0)
+    return summary(Counts(tuple(counts), tuple(map(str, range(30))), values))
+
+
+STRICT = make_strict(**dict.fromkeys(LABELS, (3, 1, 2)), DATE=(0, 0, 0))
+BETTER = make_strict(**dict.fromkeys(LABELS, (5, 0, 0)), DATE=(0, 0, 0))
 
 
 def make_metrics(strict=STRICT, **more):
@@ -39,32 +47,49 @@ def printed(capsys):
 def test_metrics_table_shows_every_label_micro_and_macro(printed):
     rows = printed(metrics_table(make_metrics(), "ner on dev"))
     assert rows == [
-        ["label", "precision", "recall", "F1", "support"],
-        *([label, "75.0", "60.0", "66.7", "5"] for label in LABELS),
-        ["DATE", "n/a", "n/a", "n/a", "0"],
-        ["micro", "75.0", "60.0", "66.7", "15"],
-        ["macro", "75.0", "60.0", "66.7", ""],
+        ["label", "precision", "recall", "F1", "95 %", "support"],
+        *([label, "75.0", "60.0", "66.7", "66.7-66.7", "150"] for label in LABELS),
+        ["DATE", "n/a", "n/a", "n/a", "", "0?"],
+        ["micro", "75.0", "60.0", "66.7", "66.7-66.7", "450"],
+        ["macro", "75.0", "60.0", "66.7", "66.7-66.7", ""],
+        ["weighted", "75.0", "60.0", "66.7", "66.7-66.7", ""],
     ]
 
 
+@pytest.mark.parametrize(("hits", "n_articles", "marked"), [(1, 19, True), (1, 20, False), (5, 9, True), (2, 10, False)])
+def test_labels_of_few_mentions_or_articles_are_marked(capsys, hits, n_articles, marked):
+    values = np.zeros((30, 1, 3), dtype=int)
+    values[:n_articles, 0, 0] = hits
+    strict = summary(Counts(("DATE",), tuple(map(str, range(30))), values), intervals=True)
+    console().print(metrics_table(make_metrics(strict), "ner on dev"))
+    printed = capsys.readouterr().out
+    assert (f"{hits * n_articles}?" in printed, "too few to tell" in printed) == (marked, marked)
+
+
 def test_metrics_table_of_classes(printed):
-    rows = printed(metrics_table(make_metrics(example_f1=None, subset_accuracy=0.5), "topics on dev"))
-    assert rows[-2:] == [["example F1", "", "", "n/a", ""], ["all labels right", "", "", "50.0", "30"]]
+    measures = {"example_f1": None, "example_f1_interval": None, "subset_accuracy": 0.5, "subset_accuracy_interval": [0.3, 0.7]}
+    ranked = {"micro": {"value": 0.61, "interval": [0.5, 0.72]}}
+    rows = printed(metrics_table(make_metrics(**measures, average_precision=ranked), "topics on dev"))
+    assert rows[-3:] == [
+        ["example F1", "", "", "n/a", "", "30"],
+        ["all labels right", "", "", "50.0", "30.0-70.0", "30"],
+        ["average precision", "", "", "61.0", "50.0-72.0", ""],
+    ]
 
 
 def test_comparison_of_two_shows_the_difference(printed):
     rows = printed(comparison_table(make_comparison(STRICT, BETTER)))
     assert rows[0] == ["label", "A", "B", "B - A", "support"]
-    assert rows[1] == ["PERSON", "66.7", "100.0", "+33.3", "5"]
+    assert rows[1] == ["PERSON", "66.7", "100.0", "+33.3", "150"]
     assert rows[4] == ["DATE", "n/a", "n/a", "n/a", "0"]
     assert rows[-1] == ["macro", "66.7", "100.0", "+33.3", ""]
 
 
 def test_means_over_seeds_bear_their_deviation(printed):
     rows = printed(comparison_table(make_comparison(STRICT, BETTER, sd=0.0123)))
-    assert rows[1] == ["PERSON", "66.7 ± 1.2", "100.0 ± 1.2", "+33.3", "5"]
+    assert rows[1] == ["PERSON", "66.7 ± 1.2", "100.0 ± 1.2", "+33.3", "150"]
     assert rows[4] == ["DATE", "n/a", "n/a", "n/a", "0"]
-    assert "micro" in rows[-2] and rows[-2][-1] == "15"
+    assert "micro" in rows[-2] and rows[-2][-1] == "450"
 
 
 def test_legend_lists_the_runs_behind_each_letter():
@@ -87,7 +112,7 @@ def test_comparison_of_many_fits(printed, n_runs, n_columns, n_rows):
 
 @pytest.mark.parametrize("label", ["A_LABEL_OF_MANY_PARTS_" * 8, "words " * 40, "标签" * 60])
 def test_long_labels_and_titles_fit(printed, label):
-    strict = Scores({label: Counts(1234567, 1, 1)}).as_dict()
+    strict = make_strict(**{label: (41152, 1, 1)})
     printed(metrics_table(make_metrics(strict), "title " * 40))
     printed(comparison_table(make_comparison(*[strict] * 5, labels=[label], sd=0.012)))
 

@@ -68,7 +68,9 @@ def _compare(gold: Counter[tuple[str, int, int]], pred: Counter[tuple[str, int, 
             yield label, what
 
 
-def _place(keys: Sequence[tuple[str, int, int]], places: Counter[tuple[int, int]], otherwise: int, *, hit: bool) -> Iterator[tuple[str, int]]:
+def _place(
+    keys: Sequence[tuple[str, int, int]], places: Counter[tuple[int, int]], otherwise: int, *, hit: bool
+) -> Iterator[tuple[str, int]]:
     for label, *place in keys:
         if places[start_end := (place[0], place[1])]:
             places[start_end] -= 1

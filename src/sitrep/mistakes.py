@@ -96,22 +96,16 @@ def _part(golds: Spans, preds: Spans) -> Iterator[tuple[Spans, Spans]]:
 
 
 def _kind(golds: Spans, preds: Spans) -> str:
-    if not preds:
-        return "missed"
-    if not golds:
-        return "spurious"
-    if len(preds) > 1:
-        return "split"
-    if len(golds) > 1:
-        return "merged"
+    if not preds or not golds:
+        return "spurious" if preds else "missed"
+    if len(preds) > 1 or len(golds) > 1:
+        return "split" if len(preds) > 1 else "merged"
     (gold,), (pred,) = golds, preds
     if gold.label != pred.label:
         return "wrong label"
     if pred.start <= gold.start and gold.end <= pred.end:
         return "too long"
-    if gold.start <= pred.start and pred.end <= gold.end:
-        return "too short"
-    return "shifted"
+    return "too short" if gold.start <= pred.start and pred.end <= gold.end else "shifted"
 
 
 def _ends(span: Span) -> tuple[int, int]:

@@ -16,11 +16,13 @@ import numpy as np
 from sitrep.articles import Article
 from sitrep.config import NER, TaskConfig
 from sitrep.errors import InputError
-from sitrep.intervals import interval, resample
-from sitrep.matching import Match, classes, exact, overlap, strict
+from sitrep.intervals import interval, mean_interval, resample
+from sitrep.matching import HIT, MISSED, Match, classes, exact, overlap, strict
+from sitrep.ranking import score_ranking
 
 RATIOS = ("precision", "recall", "f1")
 AVERAGES = ("micro", "macro", "weighted")
+MIN_SUPPORT, MIN_ARTICLES = 20, 10  # below either, an interval is itself a guess
 MENTION_RULES: dict[str, Match] = {"strict": strict, "exact": exact, "overlap": overlap}
 
 
@@ -86,14 +88,15 @@ def averages(counts: np.ndarray) -> dict[str, np.ndarray]:
 def score(gold: Sequence[Article], pred: Sequence[Article], task: TaskConfig, *, intervals: bool = True) -> dict[str, Any]:
     """Return the scores of a metrics file.
 
-    NER: a part for each of the MENTION_RULES. Class fields: `strict`, `example_f1` and `subset_accuracy`. With intervals, every F1 has an
-    `f1_interval` beside it.
+    NER: a part for each of the MENTION_RULES. Class fields: `strict`, `example_f1`, `subset_accuracy` and `average_precision`. With
+    intervals, every ratio `x` has its `x_interval` beside it.
     """
     if task.kind == NER:
         return {name: summary(count(gold, pred, task.labels, rule), intervals=intervals) for name, rule in MENTION_RULES.items()}
     assert task.field is not None
     strict_part = summary(count(gold, pred, task.labels, classes(task.field)), intervals=intervals)
-    return {"strict": strict_part, **_per_article(gold, pred, task.field)}
+    ranked = score_ranking(gold, pred, task.field, task.labels, intervals=intervals)
+    return {"strict": strict_part, **_per_article(gold, pred, task.field, intervals=intervals), "average_precision": ranked}
 
 
 def strict_f1(gold: Sequence[Article], pred: Sequence[Article], task: TaskConfig) -> dict[str, float]:
@@ -104,17 +107,25 @@ def strict_f1(gold: Sequence[Article], pred: Sequence[Article], task: TaskConfig
 
 
 def summary(counts: Counts, *, intervals: bool = True) -> dict[str, Any]:
-    """Return counts and ratios as a part of a metrics file: per label and averaged."""
+    """Return counts and ratios as a part of a metrics file: per label and averaged.
+
+    `n_articles` of a label: in how many it is marked; `too_few`: too few of them, or of mentions, for its numbers to mean much.
+    """
     total = counts.total
-    drawn = resample(counts.values) if intervals and len(counts.values) else None
-    averaged = {name: _as_dict(values) for name, values in averages(total).items()}
-    per_label = [_count_dict(row) | _as_dict(values) for row, values in zip(total, ratios(total), strict=True)]
-    if drawn is not None:
-        columns = [*ratios(drawn)[..., 2].T, *(values[:, 2] for values in averages(drawn).values())]
-        for row, column in zip([*per_label, *averaged.values()], columns, strict=True):
-            row["f1_interval"] = interval(column, len(counts.values))
-    averaged["micro"] = _count_dict(total.sum(axis=0)) | averaged["micro"]
-    return {**averaged, "per_label": dict(zip(counts.labels, per_label, strict=True))}
+    per_label, averaged = ratios(total), averages(total)
+    rows = [_as_dict(values) for values in (*per_label, *averaged.values())]
+    if intervals and len(counts.values):
+        drawn = resample(counts.values)
+        columns = np.concatenate([ratios(drawn), np.stack(list(averages(drawn).values()), axis=1)], axis=1)
+        for row, column in zip(rows, np.moveaxis(columns, 1, 0), strict=True):
+            row |= {f"{name}_interval": interval(values, len(counts.values)) for name, values in zip(RATIOS, column.T, strict=True)}
+    marked_in = (counts.values[..., HIT] + counts.values[..., MISSED] > 0).sum(axis=0)
+    for row, sums, n_articles in zip(rows, total, marked_in, strict=False):
+        row.update(_count_dict(sums), n_articles=int(n_articles))
+        row["too_few"] = row["support"] < MIN_SUPPORT or row["n_articles"] < MIN_ARTICLES
+    named = dict(zip((*counts.labels, *AVERAGES), rows, strict=True))
+    named["micro"] |= _count_dict(total.sum(axis=0))
+    return {name: named[name] for name in AVERAGES} | {"per_label": {label: named[label] for label in counts.labels}}
 
 
 def _count_dict(row: np.ndarray) -> dict[str, Any]:
@@ -123,10 +134,14 @@ def _count_dict(row: np.ndarray) -> dict[str, Any]:
 
 
 def _as_dict(values: np.ndarray) -> dict[str, Any]:
-    return {name: None if math.isnan(value) else float(value) for name, value in zip(RATIOS, values, strict=True)}
+    return {name: _defined(value) for name, value in zip(RATIOS, values, strict=True)}
 
 
-def _per_article(gold: Sequence[Article], pred: Sequence[Article], field: str) -> dict[str, float | None]:
+def _defined(value: float) -> float | None:
+    return None if math.isnan(value) else float(value)
+
+
+def _per_article(gold: Sequence[Article], pred: Sequence[Article], field: str, *, intervals: bool) -> dict[str, Any]:
     """Return `example_f1` and `subset_accuracy`, None where there is no article to average.
 
     example_f1: mean over articles of 2 |gold & pred| / (|gold| + |pred|) (Godbole and Sarawagi 2004), articles where both are
@@ -134,11 +149,11 @@ def _per_article(gold: Sequence[Article], pred: Sequence[Article], field: str) -
     """
     pred_by_id = {article.id: set(article.labels[field]) for article in pred}
     pairs = [(set(article.labels[field]), pred_by_id[article.id]) for article in gold]
-    f1s = [2 * len(g & p) / (len(g) + len(p)) for g, p in pairs if g or p]
-    return {
-        "example_f1": sum(f1s) / len(f1s) if f1s else None,
-        "subset_accuracy": sum(g == p for g, p in pairs) / len(pairs) if pairs else None,
-    }
+    f1s = np.array([2 * len(g & p) / (len(g) + len(p)) if g or p else np.nan for g, p in pairs])
+    right = np.array([g == p for g, p in pairs], dtype=np.float64)
+    measures = {"example_f1": f1s, "subset_accuracy": right}
+    means = {name: _defined(values[~np.isnan(values)].mean()) if np.any(~np.isnan(values)) else None for name, values in measures.items()}
+    return means | ({f"{name}_interval": mean_interval(values) for name, values in measures.items()} if intervals else {})
 
 
 def _by_id(articles: Iterable[Article], side: str) -> dict[str, Article]:

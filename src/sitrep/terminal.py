@@ -10,8 +10,13 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 from rich.text import Text
 
+from sitrep.scoring import MIN_ARTICLES, MIN_SUPPORT
+
 WIDTH = 100
 MAX_COLUMNS = 5  # groups of runs beside each other that fit into WIDTH
+
+RARE = "?"
+RARE_NOTE = f"{RARE} fewer than {MIN_SUPPORT}, or in fewer than {MIN_ARTICLES} articles: too few to tell"
 
 Item = TypeVar("Item")
 
@@ -40,18 +45,27 @@ def percent(value: float | None) -> str:
 
 
 def metrics_table(metrics: dict[str, Any], title: str) -> Group:
-    """Return precision, recall, F1 and support per label, then micro and macro."""
-    table = _table("label", ["precision", "recall", "F1", "support"])
+    """Return precision, recall, F1 with its interval, and support per label, then the averages; what is too rare to tell is marked."""
+    table = _table("label", ["precision", "recall", "F1", "95 %", "support"])
     strict = metrics["strict"]
     for label, counts in strict["per_label"].items():
-        table.add_row(label, *_ratios(counts), str(counts["support"]))
+        table.add_row(label, *_ratios(counts), f"{counts['support']}{RARE if counts['too_few'] else ' '}")
     table.add_section()
-    table.add_row("micro", *_ratios(strict["micro"]), str(strict["micro"]["support"]))
-    table.add_row("macro", *_ratios(strict["macro"]), "")
+    table.add_row("micro", *_ratios(strict["micro"]), f"{strict['micro']['support']} ")
+    for average in ("macro", "weighted"):
+        table.add_row(average, *_ratios(strict[average]), "")
     if "example_f1" in metrics:
-        table.add_row("example F1", "", "", percent(metrics["example_f1"]), "")
-        table.add_row("all labels right", "", "", percent(metrics["subset_accuracy"]), str(metrics["n_articles"]))
-    return _titled(title, table)
+        for name, shown in (("example_f1", "example F1"), ("subset_accuracy", "all labels right")):
+            table.add_row(shown, "", "", percent(metrics[name]), bounds(metrics[f"{name}_interval"]), f"{metrics['n_articles']} ")
+    if ranked := metrics.get("average_precision"):
+        table.add_row("average precision", "", "", percent(ranked["micro"]["value"]), bounds(ranked["micro"]["interval"]), "")
+    notes = [Text(RARE_NOTE)] if any(counts["too_few"] for counts in strict["per_label"].values()) else []
+    return Group(*_titled(title, table).renderables, *notes)
+
+
+def bounds(interval: Sequence[float] | None) -> str:
+    """Return an interval in percent, `81.2-88.9`, or nothing where there is none."""
+    return "" if interval is None else "-".join(percent(end) for end in interval)
 
 
 def comparison_legend(comparison: dict[str, Any]) -> Iterator[str]:
@@ -107,7 +121,7 @@ def _titled(title: str, table: Table) -> Group:
 
 
 def _ratios(counts: dict[str, Any]) -> list[str]:
-    return [percent(counts[ratio]) for ratio in ("precision", "recall", "f1")]
+    return [*(percent(counts[ratio]) for ratio in ("precision", "recall", "f1")), bounds(counts["f1_interval"])]
 
 
 def _f1_cells(groups: Sequence[dict[str, Any]], name: str) -> list[str]:
