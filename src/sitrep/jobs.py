@@ -26,7 +26,7 @@ from sitrep.labels import ENTITIES
 from sitrep.processes import is_writer, leave, share
 from sitrep.readers import Reader, count_reasons, fit_reader, load_reader, open_reader_run
 from sitrep.runs import Run, describe_task, open_run
-from sitrep.scoring import score
+from sitrep.scoring import evaluation
 from sitrep.splits import known_splits, make_splits, read_splits, splits_path, write_splits
 from sitrep.terminal import comparison_legend, comparison_table, console, count_table, metrics_table, percent, say, track
 from sitrep.unlabelled import load_unlabelled
@@ -136,16 +136,7 @@ def _evaluate(run: Run, task: TaskConfig, reader: Reader, gold: Sequence[Article
     began = time.monotonic()
     bare = [article.bare() for article in gold]
     pred = list(track(apply_readers([(task.field, reader)], bare), f"reading {name}", total=len(gold)))
-    metrics = {
-        "task": task.name,
-        "name": name,
-        "n_articles": len(gold),
-        "n_characters": sum(len(article.text) for article in gold),
-        "seconds": round(time.monotonic() - began, 2),
-        "data_sha256": fingerprint(gold),
-        **score(gold, pred, task),
-        **_coverage(reader, gold, task),
-    }
+    metrics = {**evaluation(name, gold, pred, task, time.monotonic() - began), **_coverage(reader, gold, task)}
     run.save_evaluation(metrics, gold, pred)
     return metrics
 
@@ -216,7 +207,7 @@ def _read_input(path: str, format: str | None, reject: Any) -> Any:
 def compare(config: CompareConfig) -> int:
     """Put the scores of several runs beside each other."""
     references = [match for reference in config.runs for match in _expand(reference)]
-    comparison = compare_runs([open_reader_run(reference) for reference in references], config.name)
+    comparison = compare_runs([open_reader_run(reference, with_model=False) for reference in references], config.name)
     for line in comparison_legend(comparison):
         say(line)
     console().print(comparison_table(comparison))

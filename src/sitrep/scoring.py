@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from sitrep.articles import Article
+from sitrep.articles import Article, fingerprint
 from sitrep.config import NER, TaskConfig
 from sitrep.errors import InputError
 from sitrep.intervals import interval, mean_interval, resample
@@ -97,6 +97,19 @@ def score(gold: Sequence[Article], pred: Sequence[Article], task: TaskConfig, *,
     strict_part = summary(count(gold, pred, task.labels, classes(task.field)), intervals=intervals)
     ranked = score_ranking(gold, pred, task.field, task.labels, intervals=intervals)
     return {"strict": strict_part, **_per_article(gold, pred, task.field, intervals=intervals), "average_precision": ranked}
+
+
+def evaluation(name: str, gold: Sequence[Article], pred: Sequence[Article], task: TaskConfig, seconds: float) -> dict[str, Any]:
+    """Return the content of a metrics file: the scores, and what was read in how many seconds."""
+    return {
+        "task": task.name,
+        "name": name,
+        "n_articles": len(gold),
+        "n_characters": sum(len(article.text) for article in gold),
+        "seconds": round(seconds, 2),
+        "data_sha256": fingerprint(gold),
+        **score(gold, pred, task),
+    }
 
 
 def strict_f1(gold: Sequence[Article], pred: Sequence[Article], task: TaskConfig) -> dict[str, float]:
