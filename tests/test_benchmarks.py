@@ -1,15 +1,19 @@
 """The arithmetic of the benchmarks: what their tables are computed from."""
 
 import re
-import sys
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+import plain_recipe
 import pytest
+import quality
+import simulations
 import torch
 from factories import ROOT, make_article, make_data, make_run, refused, train_options
 from tiny import SMALL, compose, own_data
 from torch.utils.flop_counter import FlopCounterMode
+from train_speed import grouped_batches, linear_shapes, multiply_adds, padding, random_batches
 from transformers import BertConfig, BertForTokenClassification
 
 from sitrep.articles import Article, Span, fingerprint
@@ -18,13 +22,7 @@ from sitrep.corpus import load_corpus
 from sitrep.jobs import compare, evaluate, predict, train
 from sitrep.models import build_model
 from sitrep.runs import MODELS, Run
-from sitrep.scoring import score
-
-sys.path.insert(0, str(ROOT / "benchmarks"))
-
-import plain_recipe
-import quality
-from train_speed import grouped_batches, linear_shapes, multiply_adds, padding, random_batches
+from sitrep.scoring import averages, ratios, score
 
 
 @pytest.mark.parametrize("n_tokens", [16, 48])
@@ -51,6 +49,29 @@ def test_every_row_stands_in_one_batch(n_rows):
     shapes = [(1, 3 + row % 40) for row in range(n_rows)]
     for batches in (random_batches(n_rows, 1), grouped_batches(shapes, 1)):
         assert sorted(row for batch in batches for row in batch) == list(range(n_rows))
+
+
+def test_simulated_labels_have_the_f1_that_is_said():
+    counts = simulations.simulate(np.random.default_rng(0), 20_000).sum(axis=1)
+    averaged = {name: values[0, 2] for name, values in averages(counts).items()}
+    found = {**{str(label): f1 for label, f1 in enumerate(ratios(counts)[0, :, 2])}, **averaged}
+    assert found == pytest.approx(simulations.truth(), abs=0.02)
+
+
+def test_simulated_models_read_the_same_articles():
+    one, other = simulations.simulate(np.random.default_rng(0), 40, gains=(0.0, 0.0))
+    marked = [counts[..., 0] + counts[..., 2] for counts in (one, other)]
+    assert (marked[0] == marked[1]).all() and (one != other).any()
+
+
+def test_simulations_are_printed_as_tables(capsys):
+    simulations.main(["simulations=2"])
+    lines = capsys.readouterr().out.splitlines()
+    assert (
+        lines[0] == "2 simulations, seed 1" and [line.split(" | ")[0] for line in lines if line.startswith("| 40")] == ["| 40 articles"] * 2
+    )
+    with pytest.raises(SystemExit, match="unknown: sims"):
+        simulations.main(["sims=2"])
 
 
 SENTENCES = make_article("a", "[Amina](PERSON) left.  She saw [Gao](LOCATION).\n \nThen [Red Banner](ARMED_GROUP) came")
