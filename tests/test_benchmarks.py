@@ -1,6 +1,7 @@
 """The arithmetic of the benchmarks: what their tables are computed from."""
 
 import re
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import numpy as np
 import plain_recipe
 import pytest
 import quality
+import scoring_speed
 import simulations
 import torch
 from factories import ROOT, make_article, make_data, make_run, refused, train_options
@@ -20,6 +22,7 @@ from sitrep.articles import Article, Span, fingerprint
 from sitrep.config import TrainConfig, load
 from sitrep.corpus import load_corpus
 from sitrep.jobs import compare, evaluate, predict, train
+from sitrep.matching import EXTRA, HIT, MISSED, strict
 from sitrep.models import build_model
 from sitrep.runs import MODELS, Run
 from sitrep.scoring import averages, ratios, score
@@ -72,6 +75,24 @@ def test_simulations_are_printed_as_tables(capsys):
     )
     with pytest.raises(SystemExit, match="unknown: sims"):
         simulations.main(["sims=2"])
+
+
+def test_the_mentions_whose_scoring_is_timed_are_as_said():
+    gold, pred = scoring_speed.draw_articles(30, 40, np.random.default_rng(0))
+    kinds = Counter(what for one, other in zip(gold, pred, strict=True) for _, what in strict(one, other))
+    assert sum(len(article.spans) for article in gold) == sum(len(article.spans) for article in pred) == 1200
+    assert kinds[HIT] / 1200 == pytest.approx(0.7, abs=0.04) and kinds[EXTRA] == kinds[MISSED] == 1200 - kinds[HIT]
+    tags = scoring_speed.tags_of(gold)
+    assert {len(row) for row in tags} == {len(gold[0].text)} and sum(tag[0] == "B" for row in tags for tag in row) == 1200
+
+
+def test_the_speed_of_scoring_is_shown_beside_seqeval(capsys):
+    scoring_speed.main(["articles=8", "mentions=5"])
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split(" | ")[:2] for line in lines[2:5]] == [["| 2", "10"], ["| 4", "20"], ["| 8", "40"]]
+    assert lines[-1].startswith("intervals of one rule, 8 articles, 10 labels, 10,000 resamples: ")
+    with pytest.raises(SystemExit, match="unknown: article"):
+        scoring_speed.main(["article=2"])
 
 
 SENTENCES = make_article("a", "[Amina](PERSON) left.  She saw [Gao](LOCATION).\n \nThen [Red Banner](ARMED_GROUP) came")
