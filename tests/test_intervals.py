@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 import simulations
+from scipy import stats
 
-from sitrep.intervals import LEVEL, interval, resample
+from sitrep.intervals import LEVEL, interval, mean_interval, resample
 from sitrep.scoring import AVERAGES, averages
 
 
@@ -51,3 +52,15 @@ def test_what_is_mostly_undefined_has_no_interval():
     assert interval(np.array([np.nan, np.nan, 1.0]), 9) is None
     assert interval(np.array([np.nan, 1.0, 1.0]), 9) == [1, 1]
     assert interval(np.array([1.0, 1.0, 1.0]), 1) is None  # one article says nothing of others
+
+
+def test_interval_of_a_mean_is_that_of_t():
+    values = np.random.default_rng(0).normal(0.6, 0.1, size=60)
+    expected = stats.t.interval(LEVEL, 59, values.mean(), stats.sem(values))
+    assert mean_interval(values) == pytest.approx(expected, abs=0.002)
+    assert mean_interval(np.append(values, [np.nan] * 5)) == pytest.approx(expected, abs=0.002)
+
+
+@pytest.mark.parametrize(("values", "expected"), [([], None), ([np.nan] * 3, None), ([0.5], None), ([0.5] * 3, [0.5, 0.5])])
+def test_interval_of_the_mean_of_few(values, expected):
+    assert mean_interval(np.array(values)) == expected
