@@ -30,11 +30,12 @@ from transformers import DataCollatorForTokenClassification, Trainer, TrainingAr
 from sitrep.articles import Article, Span, fingerprint
 from sitrep.config import NER, DataConfig, TrainConfig, load
 from sitrep.corpus import Corpus, load_corpus
+from sitrep.diagnosis import evaluation, train_surfaces
 from sitrep.heads.base import pad_windows, to_device
 from sitrep.heads.tags import SoftmaxHead, softmax
 from sitrep.models import Model, build_model, choose_device
 from sitrep.runs import MODELS, Run
-from sitrep.scoring import evaluation, score
+from sitrep.scoring import score
 from sitrep.shell import CONFIGS, quote_path
 from sitrep.terminal import percent
 from sitrep.windows import IGNORED, align, decode_mentions, scored_tokens
@@ -194,11 +195,12 @@ def recipe_run(recipe: str, folder: str, config: TrainConfig) -> Iterator[tuple[
 def finish(run: Run, corpus: Corpus, read: Callable[[Sequence[Article]], Sequence[Article]], **facts: Any) -> None:
     """Score on dev and test what `read` finds, print and save it, and mark the run as finished with `facts`."""
     task = run.config().task
+    run.save_surfaces(train_surfaces(corpus.train))
     for name in ("dev", "test"):
         gold, began = corpus.split(name), time.monotonic()
         pred = read([article.bare() for article in gold])
-        metrics = evaluation(name, gold, pred, task, time.monotonic() - began)
-        run.save_evaluation(metrics, gold, pred)
+        metrics, mistakes = evaluation(name, gold, pred, task, seconds=time.monotonic() - began, surfaces=run.surfaces())
+        run.save_evaluation(metrics, gold, pred, mistakes)
         averages = (f"{average} F1 {percent(metrics['strict'][average]['f1'])}" for average in ("micro", "macro"))
         print(f"{name:<5} {'  '.join(averages)}")
     run.finish(**facts)
