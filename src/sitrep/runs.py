@@ -26,6 +26,7 @@ SCHEMA_VERSION = 1
 METRICS_VERSION = 2
 MODELS = Path("models")
 STATE_FILES = ("model.safetensors", "optimizer.pt", "scheduler.pt")  # beside trainer_state.json
+NO_MODEL = {"recipe": "was made by {}"}  # keys of run.json that say why a run has scores and no model to load
 
 
 @dataclass(frozen=True)
@@ -58,10 +59,10 @@ class Run:
         except InputError as error:
             raise InputError(f"{self.path}: its config does not fit this version of sitrep ({error}); train again") from error
 
-    def begin(self, config: TrainConfig, data_sha256: str) -> None:
+    def begin(self, config: TrainConfig, data_sha256: str, **facts: Any) -> None:
         """Claim the folder and write run.json with status `running`.
 
-        data_sha256: the fingerprint of the articles, so that a resumed run learns from the same ones.
+        data_sha256: the fingerprint of the articles, so that a resumed run learns from the same ones; facts: what else is known by now
 
         Raises:
             InputError: if another run lives here already.
@@ -71,7 +72,7 @@ class Run:
             (self.path / "run.json").open("x").close()
         except FileExistsError as error:
             raise InputError(f"{self.path}: already holds a run; start again, a second later gives another folder") from error
-        started = {**provenance(), "status": "running", "data_sha256": data_sha256}
+        started = {**provenance(), "status": "running", "data_sha256": data_sha256, **facts}
         write_json(self.path / "run.json", {"schema_version": SCHEMA_VERSION, **started, "config": asdict(config)})
 
     def starts(self) -> list[dict[str, Any]]:
@@ -219,11 +220,11 @@ class Run:
         return read_json(path)["surfaces"] if path.exists() else None
 
 
-def open_run(reference: str) -> Run:
+def open_run(reference: str, *, with_model: bool = True) -> Run:
     """Return the finished run that `reference` names: a folder, `latest`, or `latest:TASK`.
 
     Raises:
-        InputError: if there is none, or it has not finished.
+        InputError: if there is none, it has not finished, or it holds no model; `with_model=False` takes it for its scores.
     """
     word, _, task = reference.partition(":")
     if word == "latest" and not Path(reference).exists():
@@ -233,12 +234,21 @@ def open_run(reference: str) -> Run:
         known = [str(run.path) for run in finished_runs()]
         raise InputError(f"run={reference}: no run there (a run is a folder that holds run.json){did_you_mean(reference, known)}")
     run = Run(path)
+    if with_model:
+        _check_model(f"run={reference}", run)
     status = run.info()["status"]
     if status != "finished":
         raise InputError(
             f"run={reference}: the run has not finished (status {status!r}); wait for it, or go on with: python train.py resume={reference}"
         )
     return run
+
+
+def _check_model(what: str, run: Run) -> None:
+    info = run.info()
+    for key in info.keys() & NO_MODEL.keys():
+        why = NO_MODEL[key].format(info[key])
+        raise InputError(f"{what}: {why} and holds scores, but no model; compare.py takes it, other commands need a run of train.py")
 
 
 def open_unfinished(reference: str) -> Run:
@@ -251,16 +261,17 @@ def open_unfinished(reference: str) -> Run:
     file = run.path / "run.json"
     if not file.exists() or not file.stat().st_size:
         raise InputError(f"resume={reference}: no run began there (a run is a folder that holds run.json); train anew")
+    _check_model(f"resume={reference}", run)
     if run.info()["status"] == "finished":
         raise InputError(f"resume={reference}: the run has finished; next: python evaluate.py run={reference}")
     return run
 
 
 def finished_runs() -> list[Run]:
-    """Return the finished runs below models/, oldest first."""
-    infos = [(read_json(path), path) for path in MODELS.glob("*/*/run.json") if path.stat().st_size]
-    finished = [(info["started"], str(path), path.parent) for info, path in infos if info["status"] == "finished"]
-    return [Run(folder) for _, _, folder in sorted(finished)]
+    """Return the finished runs below models/ that hold a model, oldest first."""
+    infos = [(read_json(path), path.parent) for path in MODELS.glob("*/*/run.json") if path.stat().st_size]
+    loadable = [(info["started"], folder) for info, folder in infos if info["status"] == "finished" and not info.keys() & NO_MODEL.keys()]
+    return [Run(folder) for _, folder in sorted(loadable)]
 
 
 def _latest(task: str) -> Run:
