@@ -30,7 +30,8 @@ from transformers import DataCollatorForTokenClassification, Trainer, TrainingAr
 from sitrep.articles import Article, Span, fingerprint
 from sitrep.config import NER, DataConfig, TrainConfig, load
 from sitrep.corpus import Corpus, load_corpus
-from sitrep.diagnosis import evaluation, train_surfaces
+from sitrep.diagnosis import train_surfaces
+from sitrep.evaluation import save_evaluation
 from sitrep.heads.base import pad_windows, to_device
 from sitrep.heads.tags import SoftmaxHead, softmax
 from sitrep.models import Model, build_model, choose_device
@@ -185,6 +186,7 @@ def recipe_run(recipe: str, folder: str, config: TrainConfig) -> Iterator[tuple[
     corpus = load_corpus(config.data, config.task)
     run = Run(MODELS / folder / f"{time.strftime('%Y%m%d-%H%M%S')}-s{config.seed}")
     run.begin(config, fingerprint(corpus.articles), recipe=recipe)
+    run.save_surfaces(train_surfaces(corpus.train))
     try:
         yield run, corpus
     except BaseException:
@@ -199,8 +201,7 @@ def finish(run: Run, corpus: Corpus, read: Callable[[Sequence[Article]], Sequenc
     for name in ("dev", "test"):
         gold, began = corpus.split(name), time.monotonic()
         pred = read([article.bare() for article in gold])
-        metrics, mistakes = evaluation(name, gold, pred, task, seconds=time.monotonic() - began, surfaces=run.surfaces())
-        run.save_evaluation(metrics, gold, pred, mistakes)
+        metrics = save_evaluation(run, name, gold, pred, task, seconds=time.monotonic() - began)
         averages = (f"{average} F1 {percent(metrics['strict'][average]['f1'])}" for average in ("micro", "macro"))
         print(f"{name:<5} {'  '.join(averages)}")
     run.finish(**facts)

@@ -19,7 +19,7 @@ FLOORS = (
     {"scoring", "splits", "runs", "leaks"},
     {"corpus", "terminal"},
     {"windows", "lookup", "calibration", "significance", "diagnosis", "unlabelled"},
-    {"heads.base", "heads.chain", "sampling", "changes"},
+    {"heads.base", "heads.chain", "sampling", "changes", "evaluation"},
     {"heads.tags", "heads.spans", "heads.mlm"},
     {"heads.classes"},
     {"heads"},

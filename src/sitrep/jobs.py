@@ -20,8 +20,9 @@ from sitrep.articles import Article, fingerprint
 from sitrep.comparison import compare_runs
 from sitrep.config import MLM, NER, SPLITS, AnnotateConfig, CompareConfig, EvaluateConfig, PredictConfig, TaskConfig, TrainConfig
 from sitrep.corpus import Corpus, check_complete, check_files, count_labels, load_corpus, read_labelled
-from sitrep.diagnosis import evaluation, train_surfaces
+from sitrep.diagnosis import train_surfaces
 from sitrep.errors import InputError, did_you_mean
+from sitrep.evaluation import save_evaluation
 from sitrep.formats import read_articles
 from sitrep.labels import ENTITIES
 from sitrep.processes import is_writer, leave, share
@@ -149,10 +150,8 @@ def _evaluate(run: Run, task: TaskConfig, reader: Reader, gold: Sequence[Article
     began = time.monotonic()
     bare = [article.bare() for article in gold]
     pred = list(track(apply_readers([(task.field, reader)], bare), f"reading {name}", total=len(gold)))
-    metrics, mistakes = evaluation(name, gold, pred, task, seconds=time.monotonic() - began, surfaces=run.surfaces())
-    metrics |= _coverage(reader, gold, task)
-    run.save_evaluation(metrics, gold, pred, mistakes)
-    return metrics
+    seconds = time.monotonic() - began
+    return save_evaluation(run, name, gold, pred, task, seconds=seconds, **_coverage(reader, gold, task))
 
 
 def _coverage(reader: Reader, gold: Sequence[Article], task: TaskConfig) -> dict[str, Any]:

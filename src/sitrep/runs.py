@@ -26,6 +26,7 @@ SCHEMA_VERSION = 1
 METRICS_VERSION = 2
 MODELS = Path("models")
 STATE_FILES = ("model.safetensors", "optimizer.pt", "scheduler.pt")  # beside trainer_state.json
+NO_MODEL = {"recipe": "was made by {}"}  # keys of run.json that say why a run has scores and no model to load
 
 
 @dataclass(frozen=True)
