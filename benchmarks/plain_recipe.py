@@ -197,7 +197,6 @@ def recipe_run(recipe: str, folder: str, config: TrainConfig) -> Iterator[tuple[
 def finish(run: Run, corpus: Corpus, read: Callable[[Sequence[Article]], Sequence[Article]], **facts: Any) -> None:
     """Score on dev and test what `read` finds, print and save it, and mark the run as finished with `facts`."""
     task = run.config().task
-    run.save_surfaces(train_surfaces(corpus.train))
     for name in ("dev", "test"):
         gold, began = corpus.split(name), time.monotonic()
         pred = read([article.bare() for article in gold])

@@ -10,11 +10,11 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
-from sitrep.articles import Article, Span, fingerprint
+from sitrep.articles import Article, Span
 from sitrep.config import NER, TaskConfig
 from sitrep.matching import classes, strict
 from sitrep.mistakes import KINDS, Mistake, find_mistakes
-from sitrep.scoring import count, ratios, score, summary
+from sitrep.scoring import count, ratios, summary
 
 CLASS_KINDS = ("wrong label", "missed", "spurious")
 NONE = "none"  # of a confusion matrix: nothing annotated, or nothing found
@@ -32,24 +32,6 @@ def fold_surface(surface: str) -> str:
 def train_surfaces(train: Iterable[Article]) -> list[str]:
     """Return the folded surfaces of all mentions of the training articles, sorted."""
     return sorted({fold_surface(article.surface(span)) for article in train for span in article.spans})
-
-
-def evaluation(
-    name: str, gold: Sequence[Article], pred: Sequence[Article], task: TaskConfig, *, seconds: float, surfaces: Collection[str] | None
-) -> tuple[dict[str, Any], list[Row]]:
-    """Return the content of a metrics file, and its mistakes; `seconds` are those of reading, `surfaces` as for `diagnose`."""
-    mistakes = mistake_rows(gold, pred, task)
-    metrics = {
-        "task": task.name,
-        "name": name,
-        "n_articles": len(gold),
-        "n_characters": sum(len(article.text) for article in gold),
-        "seconds": round(seconds, 2),
-        "data_sha256": fingerprint(gold),
-        **score(gold, pred, task),
-        **diagnose(gold, pred, task, mistakes, surfaces),
-    }
-    return metrics, mistakes
 
 
 def mistake_rows(gold: Sequence[Article], pred: Sequence[Article], task: TaskConfig) -> list[Row]:

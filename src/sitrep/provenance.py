@@ -1,4 +1,4 @@
-"""What a result is made with: time, commit, versions; and what was not made by `train.py`."""
+"""What a result is made with: time, commit, versions."""
 
 from __future__ import annotations
 
@@ -6,13 +6,9 @@ import importlib.metadata
 import platform
 import subprocess
 import time
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from sitrep.errors import InputError
-
-NO_MODEL = {"recipe": "was made by {}"}  # keys of run.json that say why a run has scores and no model to load
 LIBRARIES = ("sitrep", "torch", "transformers", "datasets", "tokenizers", "scikit-learn", "skops", "numpy")
 
 
@@ -32,14 +28,3 @@ def _git(*arguments: str) -> str | None:
         return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
     except (OSError, subprocess.CalledProcessError):
         return None  # not a checkout, or no git: the versions must do
-
-
-def check_model(what: str, info: Mapping[str, Any]) -> None:
-    """Refuse `what`, a run of which run.json says that it holds scores and no model.
-
-    Raises:
-        InputError: who made it.
-    """
-    for key in info.keys() & NO_MODEL.keys():
-        why = NO_MODEL[key].format(info[key])
-        raise InputError(f"{what}: {why} and holds scores, but no model; compare.py takes it, other commands need a run of train.py")

@@ -20,7 +20,7 @@ from sitrep.config import MLM, NER, TaskConfig, TrainConfig, load
 from sitrep.errors import InputError, did_you_mean
 from sitrep.formats import jsonl, read_articles
 from sitrep.formats.files import replacing
-from sitrep.provenance import NO_MODEL, check_model, provenance
+from sitrep.provenance import provenance
 
 SCHEMA_VERSION = 1
 METRICS_VERSION = 2
@@ -235,13 +235,20 @@ def open_run(reference: str, *, with_model: bool = True) -> Run:
         raise InputError(f"run={reference}: no run there (a run is a folder that holds run.json){did_you_mean(reference, known)}")
     run = Run(path)
     if with_model:
-        check_model(f"run={reference}", run.info())
+        _check_model(f"run={reference}", run)
     status = run.info()["status"]
     if status != "finished":
         raise InputError(
             f"run={reference}: the run has not finished (status {status!r}); wait for it, or go on with: python train.py resume={reference}"
         )
     return run
+
+
+def _check_model(what: str, run: Run) -> None:
+    info = run.info()
+    for key in info.keys() & NO_MODEL.keys():
+        why = NO_MODEL[key].format(info[key])
+        raise InputError(f"{what}: {why} and holds scores, but no model; compare.py takes it, other commands need a run of train.py")
 
 
 def open_unfinished(reference: str) -> Run:
@@ -254,7 +261,7 @@ def open_unfinished(reference: str) -> Run:
     file = run.path / "run.json"
     if not file.exists() or not file.stat().st_size:
         raise InputError(f"resume={reference}: no run began there (a run is a folder that holds run.json); train anew")
-    check_model(f"resume={reference}", run.info())
+    _check_model(f"resume={reference}", run)
     if run.info()["status"] == "finished":
         raise InputError(f"resume={reference}: the run has finished; next: python evaluate.py run={reference}")
     return run
