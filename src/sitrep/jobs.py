@@ -18,8 +18,9 @@ from typing import TYPE_CHECKING, Any
 
 from sitrep.articles import Article, fingerprint
 from sitrep.comparison import compare_runs
-from sitrep.config import MLM, NER, SPLITS, AnnotateConfig, CompareConfig, EvaluateConfig, PredictConfig, TaskConfig, TrainConfig
-from sitrep.corpus import Corpus, check_complete, check_files, count_labels, load_corpus, read_labelled
+from sitrep.config import FOLD, MLM, NER, TAKEN_NAMES, AnnotateConfig, CompareConfig, EvaluateConfig, PredictConfig, TaskConfig, TrainConfig
+from sitrep.corpus import Corpus, Leak, check_complete, check_files, count_labels, find_leaks, load_corpus, read_labelled
+from sitrep.crossvalidation import pool_folds, show_pooled
 from sitrep.errors import InputError, did_you_mean
 from sitrep.formats import read_articles
 from sitrep.labels import ENTITIES
@@ -50,7 +51,7 @@ def resume(run: Run) -> int:
 def _train(config: TrainConfig, run: Run, *, resumed: bool) -> int:
     began = time.monotonic() - (run.seconds_so_far() if resumed else 0)
     if config.model.init_from and not resumed:  # `latest` would be another run tomorrow
-        config = replace(config, model=replace(config.model, init_from=str(_encoder_run(config.model.init_from).path)))
+        config = replace(config, model=replace(config.model, init_from=str(_encoder_run(config).path)))
     corpus = _load_corpus_once(config)
     data_sha256 = fingerprint(corpus.articles)
     log.info(
@@ -71,20 +72,27 @@ def _train(config: TrainConfig, run: Run, *, resumed: bool) -> int:
         leave()
         if not is_writer():
             return 0
-        metrics = None if config.task.kind == MLM else _evaluate(run, config.task, reader, corpus.dev, "dev")
+        evaluated = [] if config.task.kind == MLM else ["dev", FOLD] if corpus.fold else ["dev"]
+        scores = [_evaluate(run, config.task, reader, corpus.split(name), name, leaks=corpus.leaks_into(name)) for name in evaluated]
         run.finish(seconds=round(time.monotonic() - began, 1), **facts)
         run.drop_states()
-    if metrics:
-        console().print(metrics_table(metrics, f"{config.task.name} on dev ({metrics['n_articles']} articles), strict"))
+    for metrics in scores:
+        console().print(metrics_table(metrics, f"{config.task.name} on {metrics['name']} ({metrics['n_articles']} articles), strict"))
     trains_on = f"train.py task=ner model={config.model.name} model.init_from={run.path}"
-    say(f"run: {run.path}\nnext: python " + (f"evaluate.py run={run.path}" if metrics else trains_on))
+    say(f"run: {run.path}\nnext: python " + (f"evaluate.py run={run.path}" if scores else trains_on))
+    if corpus.fold and (pool := pool_folds(run, corpus)):
+        show_pooled(pool)
     return 0
 
 
-def _encoder_run(reference: str) -> Run:
+def _encoder_run(config: TrainConfig) -> Run:
+    reference = str(config.model.init_from)
     run = open_run(reference)
-    if (kind := run.config().model.kind) != "encoder":
-        raise InputError(f"model.init_from={reference}: {run.path} is a {kind} model, which has no encoder to start from")
+    origin = run.config()
+    if origin.model.kind != "encoder":
+        raise InputError(f"model.init_from={reference}: {run.path} is a {origin.model.kind} model, which has no encoder to start from")
+    if config.cv.folds and origin.cv != config.cv:
+        log.warning("model.init_from=%s: if it has learnt from the articles that are held out here, their scores flatter", run.path)
     return run
 
 
@@ -92,7 +100,8 @@ def _load_corpus_once(config: TrainConfig) -> Corpus:
     """Let the writer make the split, if there is none yet, before the other processes read it."""
     if not is_writer():
         share(None)
-    corpus = (load_unlabelled if config.task.kind == MLM else load_corpus)(config.data, config.task)
+    is_mlm = config.task.kind == MLM
+    corpus = load_unlabelled(config.data, config.task) if is_mlm else load_corpus(config.data, config.task, config.cv)
     if is_writer():
         share(None)
     return corpus
@@ -107,15 +116,17 @@ def evaluate(config: EvaluateConfig) -> int:
         gold: Sequence[Article] = read_labelled(
             config.articles, trained.task, format=config.format, text_dir=config.text_dir, drop_labels=config.drop_labels
         )
+        leaks = find_leaks(gold, name, trained.data, trained.task, trained.cv)
     else:
         name = config.split or "test"
-        corpus = load_corpus(trained.data, trained.task)
+        corpus = load_corpus(trained.data, trained.task, trained.cv)
         if fingerprint(corpus.articles) != run.info()["data_sha256"]:
             log.warning("%s has changed since the run was trained; its articles of today are scored", trained.data.path)
         gold = corpus.split(name)
+        leaks = corpus.leaks_into(name)
     reader = load_reader(run, config.device)
     with run.lock():
-        metrics = _evaluate(run, trained.task, reader, gold, name)
+        metrics = _evaluate(run, trained.task, reader, gold, name, leaks=leaks)
     console().print(metrics_table(metrics, f"{trained.task.name} on {name} ({metrics['n_articles']} articles), strict"))
     say(f"scores: {run.metrics_path(name)}")
     return 0
@@ -124,12 +135,16 @@ def evaluate(config: EvaluateConfig) -> int:
 def _derived_name(articles: str) -> str:
     """Return what the scores of `articles` are called unless the user says: the name of the file or folder."""
     name = Path(articles).stem
-    if not name or name in SPLITS or any(char in name for char in "*?[]"):
-        raise InputError(f"articles={articles}: {name!r} cannot name the scores (the splits' names are theirs); choose one: name=NAME")
+    if not name or name in TAKEN_NAMES or any(char in name for char in "*?[]"):
+        raise InputError(
+            f"articles={articles}: {name!r} cannot name the scores (names of splits and folds are theirs); choose one: name=NAME"
+        )
     return name
 
 
-def _evaluate(run: Run, task: TaskConfig, reader: Reader, gold: Sequence[Article], name: str) -> dict[str, Any]:
+def _evaluate(
+    run: Run, task: TaskConfig, reader: Reader, gold: Sequence[Article], name: str, *, leaks: Sequence[Leak] | None
+) -> dict[str, Any]:
     """Read the gold articles, score what was found, and save gold, predictions and metrics."""
     from sitrep.batch import apply_readers
 
@@ -145,6 +160,7 @@ def _evaluate(run: Run, task: TaskConfig, reader: Reader, gold: Sequence[Article
         "data_sha256": fingerprint(gold),
         **score(gold, pred, task),
         **_coverage(reader, gold, task),
+        "near_duplicates": None if leaks is None else [asdict(leak) for leak in leaks],
     }
     run.save_evaluation(metrics, gold, pred)
     return metrics
@@ -216,7 +232,7 @@ def _read_input(path: str, format: str | None, reject: Any) -> Any:
 def compare(config: CompareConfig) -> int:
     """Put the scores of several runs beside each other."""
     references = [match for reference in config.runs for match in _expand(reference)]
-    comparison = compare_runs([open_reader_run(reference) for reference in references], config.name)
+    comparison = compare_runs([open_reader_run(reference, pooled=True) for reference in references], config.name)
     for line in comparison_legend(comparison):
         say(line)
     console().print(comparison_table(comparison))

@@ -50,13 +50,15 @@ def fit_reader(config: TrainConfig, corpus: Corpus, run: Run) -> tuple[Reader, F
     return reader, facts
 
 
-def open_reader_run(reference: str) -> Run:
+def open_reader_run(reference: str, *, pooled: bool = False) -> Run:
     """Return the finished run that `reference` names, which must have learnt to find something.
+
+    pooled: take the pooled scores of a cross-validation too
 
     Raises:
         InputError: if there is none, or it holds an encoder only.
     """
-    run = open_run(reference)
+    run = open_run(reference, pooled=pooled)
     if run.config().task.kind == MLM:
         raise InputError(
             f"run={reference}: {run.path} is a run of task=mlm, which finds nothing in articles: it holds an encoder to start from. "

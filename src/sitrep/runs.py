@@ -20,7 +20,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from sitrep.articles import Article
-from sitrep.config import MLM, NER, TaskConfig, TrainConfig, load
+from sitrep.config import FOLD, FOLDS, MLM, NER, TaskConfig, TrainConfig, load
 from sitrep.errors import InputError, did_you_mean
 from sitrep.formats import jsonl, read_articles
 from sitrep.formats.files import replacing
@@ -76,6 +76,10 @@ class Run:
             raise InputError(f"{self.path}: already holds a run; start again, a second later gives another folder") from error
         started = {**provenance(), "status": "running", "data_sha256": data_sha256}
         write_json(self.path / "run.json", {"schema_version": SCHEMA_VERSION, **started, "config": asdict(config)})
+
+    def commits(self) -> list[str | None]:
+        """Return the commits that made the run: one, or more if it was resumed by another."""
+        return list(dict.fromkeys(start["commit"] for start in self.starts()))
 
     def starts(self) -> list[dict[str, Any]]:
         """Return commit, versions and time of the run's start and of each time it went on."""
@@ -184,6 +188,8 @@ class Run:
             return read_json(path)
         there = [file.stem for file in sorted(path.parent.glob("*.json"))]
         how = f"python evaluate.py run={self.path}" + ("" if name == "test" else f" name={name} articles=...")
+        if name in (FOLD, FOLDS):
+            how = "python train.py -m cv.folds=5 'cv.fold=range(5)'"
         raise InputError(f"{self.path}: has no scores named {name!r} (there are: {', '.join(there) or 'none'}); make them with: {how}")
 
     def articles(self, kind: str, name: str) -> list[Article]:
@@ -191,8 +197,10 @@ class Run:
         return list(read_articles(self.path / kind / f"{name}.jsonl"))
 
 
-def open_run(reference: str) -> Run:
+def open_run(reference: str, *, pooled: bool = False) -> Run:
     """Return the finished run that `reference` names: a folder, `latest`, or `latest:TASK`.
+
+    pooled: take a folder with the pooled scores of a cross-validation too, which holds no model
 
     Raises:
         InputError: if there is none, or it has not finished.
@@ -209,6 +217,11 @@ def open_run(reference: str) -> Run:
     if status != "finished":
         raise InputError(
             f"run={reference}: the run has not finished (status {status!r}); wait for it, or go on with: python train.py resume={reference}"
+        )
+    if (folds := run.info().get("pooled")) and not pooled:
+        raise InputError(
+            f"run={reference}: holds the pooled scores of a cross-validation, and no model; train one on all of train, or take that of a "
+            f"fold, such as {folds[0]}"
         )
     return run
 
@@ -229,9 +242,9 @@ def open_unfinished(reference: str) -> Run:
 
 
 def finished_runs() -> list[Run]:
-    """Return the finished runs below models/, oldest first."""
+    """Return the finished runs below models/, oldest first; pooled scores, which have no model, are not among them."""
     infos = [(read_json(path), path) for path in MODELS.glob("*/*/run.json") if path.stat().st_size]
-    finished = [(info["started"], str(path), path.parent) for info, path in infos if info["status"] == "finished"]
+    finished = [(info["started"], str(path), path.parent) for info, path in infos if info["status"] == "finished" and "pooled" not in info]
     return [Run(folder) for _, _, folder in sorted(finished)]
 
 
