@@ -87,6 +87,8 @@ def _train(config: TrainConfig, run: Run, *, resumed: bool) -> int:
 
 def _encoder_run(config: TrainConfig) -> Run:
     reference = str(config.model.init_from)
+    if config.cv.folds and reference.startswith("latest"):
+        raise InputError(f"model.init_from={reference}: in a cross-validation this would be the fold before; give the run's folder")
     run = open_run(reference)
     origin = run.config()
     if origin.model.kind != "encoder":
