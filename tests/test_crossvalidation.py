@@ -148,6 +148,11 @@ def test_pooled_counts_are_the_sums_of_the_folds(runs, pool):
             assert pooled[rule]["micro"][key] == sum(scores[rule]["micro"][key] for scores in folds)
             for label, counts in pooled[rule]["per_label"].items():
                 assert counts[key] == sum(scores[rule]["per_label"][label][key] for scores in folds)
+    for side in ("seen", "unseen"):  # by what each fold's own training had seen
+        for key in COUNTS:
+            assert pooled["seen_unseen"][side][key] == sum(scores["seen_unseen"][side][key] for scores in folds)
+    for kind, n in pooled["mistakes"].items():
+        assert n == sum(scores["mistakes"][kind] for scores in folds)
     assert pooled["n_articles"] == sum(scores["n_articles"] for scores in folds)
     assert pooled["strict"]["micro"]["f1_interval"] is not None
     f1s = [scores["strict"]["micro"]["f1"] for scores in folds]
@@ -168,7 +173,7 @@ def test_the_folder_of_the_pooled_scores(runs, pool):
     assert info["n_parameters"] == round(sum(run.info()["n_parameters"] for run in runs) / N_FOLDS)
     assert (pool.config().cv.folds, pool.config().cv.fold) == (N_FOLDS, None)
     files = {path.relative_to(pool.path).as_posix() for path in pool.path.rglob("*") if path.is_file()}
-    assert files == {"run.json", "metrics/folds.json", "gold/folds.jsonl", "predictions/folds.jsonl"}
+    assert files == {"run.json", "metrics/folds.json", "gold/folds.jsonl", "predictions/folds.jsonl", "errors/folds.jsonl"}
 
 
 def test_pooled_scores_are_no_model(articles, runs, pool, tmp_path, monkeypatch):

@@ -10,7 +10,7 @@ from factories import ROOT
 PACKAGE = ROOT / "src" / "sitrep"
 FLOORS = (
     {"sitrep", "errors"},
-    {"articles", "casing", "loading", "model_config", "processes"},
+    {"articles", "casing", "loading", "model_config", "processes", "provenance"},
     {"config"},
     {"formats.files"},
     {f"formats.{name}" for name in ("annotated", "brat", "conll", "indicators", "jsonl", "re3d", "text")},
@@ -19,8 +19,8 @@ FLOORS = (
     {"scoring", "splits", "runs"},
     {"folds", "terminal"},
     {"corpus"},
-    {"windows", "lookup", "calibration", "significance", "unlabelled"},
-    {"heads.base", "heads.chain", "sampling"},
+    {"windows", "lookup", "calibration", "significance", "diagnosis", "unlabelled", "annotating"},
+    {"heads.base", "heads.chain", "sampling", "changes"},
     {"heads.tags", "heads.spans", "heads.mlm"},
     {"heads.classes"},
     {"heads"},

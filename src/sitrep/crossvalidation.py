@@ -12,13 +12,16 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from filelock import FileLock
 
 from sitrep.articles import fingerprint
-from sitrep.config import FOLD, FOLDS
+from sitrep.config import FOLD, FOLDS, NER, TaskConfig
 from sitrep.corpus import Corpus
-from sitrep.runs import SCHEMA_VERSION, Run, provenance, read_json, write_json
-from sitrep.scoring import score
+from sitrep.diagnosis import count_seen_unseen, diagnose, mistake_rows
+from sitrep.provenance import provenance
+from sitrep.runs import SCHEMA_VERSION, Run, read_json, write_json
+from sitrep.scoring import Counts, score, summary
 from sitrep.terminal import console, mean_and_deviation, metrics_table, percent, say
 
 log = logging.getLogger(__name__)
@@ -53,10 +56,11 @@ def pool_folds(run: Run, corpus: Corpus) -> Run | None:
 
 
 def save_pooled(pool: Run, folds: Sequence[Run]) -> None:
-    """Write gold, predictions and scores of all folds together, and run.json last."""
+    """Write gold, predictions, scores and mistakes of all folds together, and run.json last."""
     infos, metrics = [run.info() for run in folds], [run.metrics(FOLD) for run in folds]
     config = folds[0].config()
     gold, pred = ([article for run in folds for article in run.articles(kind, FOLD)] for kind in ("gold", "predictions"))
+    mistakes = mistake_rows(gold, pred, config.task)
     pooled: dict[str, Any] = {
         "task": config.task.name,
         "name": FOLDS,
@@ -65,6 +69,8 @@ def save_pooled(pool: Run, folds: Sequence[Run]) -> None:
         "seconds": round(sum(scores["seconds"] for scores in metrics), 2),
         "data_sha256": fingerprint(gold),
         **score(gold, pred, config.task),
+        **diagnose(gold, pred, config.task, mistakes, None),
+        "seen_unseen": _seen_unseen(folds, config.task),
         "near_duplicates": [row for scores in metrics for row in scores["near_duplicates"]],
         "folds": _spread([scores["strict"]["micro"]["f1"] for scores in metrics]),
     }
@@ -73,7 +79,7 @@ def save_pooled(pool: Run, folds: Sequence[Run]) -> None:
         n_mentions = sum(len(article.spans) for article in gold)
         pooled |= {"recall_ceiling": 1 - len(ledger) / n_mentions if n_mentions else None, "ledger": ledger}
     pool.path.mkdir(exist_ok=True)
-    pool.save_evaluation(pooled, gold, pred)
+    pool.save_evaluation(pooled, gold, pred, mistakes)
     commit, *later = folds[0].commits()
     facts = {
         **provenance(),
@@ -129,6 +135,23 @@ def _pooled_folder(folds: Sequence[Run]) -> Run:
         attempt += 1
         path = path.with_name(f"{started}-s{config.seed}-cv{config.cv.folds}.{attempt}")
     return Run(path)
+
+
+def _seen_unseen(folds: Sequence[Run], task: TaskConfig) -> dict[str, Any] | None:
+    """Return the scores of mentions that the training of their own fold had seen, and of those that it had not."""
+    surfaces = [run.surfaces() for run in folds]
+    if task.kind != NER or None in surfaces:
+        return None
+    sides = [
+        count_seen_unseen(run.articles("gold", FOLD), run.articles("predictions", FOLD), task, known or ())
+        for run, known in zip(folds, surfaces, strict=True)
+    ]
+    return {name: summary(_join([counts[name] for counts in sides]))["micro"] for name in ("seen", "unseen")}
+
+
+def _join(parts: Sequence[Counts]) -> Counts:
+    ids = tuple(article_id for counts in parts for article_id in counts.ids)
+    return Counts(parts[0].labels, ids, np.concatenate([counts.values for counts in parts]))
 
 
 def _spread(f1s: Sequence[float | None]) -> dict[str, Any]:

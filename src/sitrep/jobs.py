@@ -8,7 +8,6 @@ from __future__ import annotations
 import glob
 import logging
 import time
-from collections import Counter
 from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import asdict, replace
@@ -16,20 +15,31 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from sitrep.annotating import annotate  # noqa: F401  (one of the jobs)
 from sitrep.articles import Article, fingerprint
 from sitrep.comparison import compare_runs
-from sitrep.config import FOLD, MLM, NER, TAKEN_NAMES, AnnotateConfig, CompareConfig, EvaluateConfig, PredictConfig, TaskConfig, TrainConfig
-from sitrep.corpus import Corpus, Leak, check_complete, check_files, count_labels, find_leaks, load_corpus, read_labelled
+from sitrep.config import FOLD, MLM, NER, TAKEN_NAMES, CompareConfig, EvaluateConfig, PredictConfig, TaskConfig, TrainConfig
+from sitrep.corpus import Corpus, Leak, find_leaks, load_corpus, read_labelled
 from sitrep.crossvalidation import pool_folds, show_pooled
-from sitrep.errors import InputError, did_you_mean
+from sitrep.diagnosis import diagnose, mistake_rows, train_surfaces
+from sitrep.errors import InputError
 from sitrep.formats import read_articles
-from sitrep.labels import ENTITIES
 from sitrep.processes import is_writer, leave, share
 from sitrep.readers import Reader, count_reasons, fit_reader, load_reader, open_reader_run
-from sitrep.runs import Run, describe_task, open_run
+from sitrep.runs import SCHEMA_VERSION, Run, describe_task, open_run, write_json
 from sitrep.scoring import score
-from sitrep.splits import known_splits, make_splits, read_splits, splits_path, write_splits
-from sitrep.terminal import comparison_legend, comparison_table, console, count_table, metrics_table, percent, say, track
+from sitrep.terminal import (
+    comparison_legend,
+    comparison_table,
+    console,
+    count_table,
+    difference_table,
+    metrics_table,
+    percent,
+    points,
+    say,
+    track,
+)
 from sitrep.unlabelled import load_unlabelled
 
 if TYPE_CHECKING:
@@ -72,6 +82,8 @@ def _train(config: TrainConfig, run: Run, *, resumed: bool) -> int:
         leave()
         if not is_writer():
             return 0
+        if config.task.kind == NER:
+            run.save_surfaces(train_surfaces(corpus.train))
         evaluated = [] if config.task.kind == MLM else ["dev", FOLD] if corpus.fold else ["dev"]
         scores = [_evaluate(run, config.task, reader, corpus.split(name), name, leaks=corpus.leaks_into(name)) for name in evaluated]
         run.finish(seconds=round(time.monotonic() - began, 1), **facts)
@@ -153,18 +165,21 @@ def _evaluate(
     began = time.monotonic()
     bare = [article.bare() for article in gold]
     pred = list(track(apply_readers([(task.field, reader)], bare), f"reading {name}", total=len(gold)))
+    seconds = round(time.monotonic() - began, 2)
+    mistakes = mistake_rows(gold, pred, task)
     metrics = {
         "task": task.name,
         "name": name,
         "n_articles": len(gold),
         "n_characters": sum(len(article.text) for article in gold),
-        "seconds": round(time.monotonic() - began, 2),
+        "seconds": seconds,
         "data_sha256": fingerprint(gold),
         **score(gold, pred, task),
+        **diagnose(gold, pred, task, mistakes, run.surfaces()),
         **_coverage(reader, gold, task),
         "near_duplicates": None if leaks is None else [asdict(leak) for leak in leaks],
     }
-    run.save_evaluation(metrics, gold, pred)
+    run.save_evaluation(metrics, gold, pred, mistakes)
     return metrics
 
 
@@ -232,53 +247,35 @@ def _read_input(path: str, format: str | None, reject: Any) -> Any:
 
 
 def compare(config: CompareConfig) -> int:
-    """Put the scores of several runs beside each other."""
+    """Say whether later runs are better than the first; 1 if one of them is worse than `fail_below` allows."""
     references = [match for reference in config.runs for match in _expand(reference)]
+    output = Path(config.output) if config.output else None
+    if output and output.suffix:
+        raise InputError(f"output={output}: name a folder; comparison.json and comparison.html are written there")
     comparison = compare_runs([open_reader_run(reference, pooled=True) for reference in references], config.name)
     for line in comparison_legend(comparison):
         say(line)
     console().print(comparison_table(comparison))
-    return 0
+    for difference in comparison["differences"]:
+        console().print(difference_table(comparison, difference))
+    if output:
+        output.mkdir(parents=True, exist_ok=True)
+        write_json(output / "comparison.json", {"schema_version": SCHEMA_VERSION, **comparison})
+        say(f"comparison: {output / 'comparison.json'}")
+    return _verdict(comparison, config.fail_below)
+
+
+def _verdict(comparison: dict[str, Any], fail_below: float | None) -> int:
+    if fail_below is None:
+        return 0
+    gains = {difference["b"]: difference["rows"]["micro"]["value"] for difference in comparison["differences"]}
+    failed = {letter: gain for letter, gain in gains.items() if gain is None or 100 * gain < fail_below}
+    for letter, gain in failed.items():
+        log.error("%s - A is %s points of micro F1, below fail_below=%g", letter, points(gain), fail_below)
+    return 1 if failed else 0
 
 
 def _expand(reference: str) -> list[str]:
     if Path(reference).exists() or reference.startswith("latest"):
         return [reference]
     return sorted(match for match in glob.glob(reference) if (Path(match) / "run.json").exists()) or [reference]
-
-
-def annotate(config: AnnotateConfig) -> int:
-    """Work on the labels: `action=split` makes or extends the split, `action=counts` counts labels by split."""
-    actions = {"split": _split, "counts": _counts}
-    if config.action.name not in actions:
-        raise InputError(f"action={config.action.name} is unknown{did_you_mean(config.action.name, actions)}")
-    check_files(config.data)
-    return actions[config.action.name](config)
-
-
-def _split(config: AnnotateConfig) -> int:
-    data = config.data
-    articles = list(read_articles(data.path, format=data.format, text_dir=data.text_dir))
-    path = splits_path(data)
-    existing = read_splits(path) if path.exists() else {}
-    splits = {**existing, **make_splits(articles, data, existing)}  # articles that are absent today keep their rows
-    write_splits(splits, path)
-    added = Counter(split for article_id, split in splits.items() if article_id not in existing)
-    listed = ", ".join(f"{n} {split}" for split, n in sorted(added.items())) or "none"
-    say(f"{path}: {len(existing)} articles kept, {added.total()} added ({listed})")
-    return 0
-
-
-def _counts(config: AnnotateConfig) -> int:
-    data = config.data
-    articles = list(read_articles(data.path, format=data.format, text_dir=data.text_dir))
-    if data.split_by != "file" and not splits_path(data).exists():
-        raise InputError(f"{splits_path(data)}: there is no split yet; make it with action=split")
-    splits_by_id = known_splits(articles, data)
-    check_complete(articles, splits_by_id, data)
-    counts = count_labels(articles, splits_by_id, [ENTITIES, *(field for field in data.labels if field != ENTITIES)])
-    names = ["articles", "characters", "mentions", *(f"{field}={label}" for field, labels in data.labels.items() for label in labels)]
-    splits = ("train", "dev", "test")
-    rows = [(name, [*(counts[name][split] for split in splits), counts[name].total()]) for name in names]
-    console().print(count_table(data.path, "", [*splits, "all"], rows))
-    return 0
