@@ -180,14 +180,14 @@ def test_pooled_scores_are_no_model(articles, runs, pool, tmp_path, monkeypatch)
     monkeypatch.chdir(pool.path.parents[2])
     assert pool.path.name not in {run.path.name for run in finished_runs()}
     assert open_run("latest").path.name == runs[-1].path.name
-    message = f"run={pool.path}: holds the pooled scores of a cross-validation, and no model"
-    with refused(message, f"such as {runs[0].path}"):
+    message = f"run={pool.path}: pools the folds of a cross-validation and holds scores, but no model"
+    with refused(message):
         evaluate(pool)
     with refused(message):
         jobs.predict(compose("predict", f"run={pool.path}", f"input={articles}", f"output={tmp_path / 'out.jsonl'}"))
     with refused(message):
         jobs.train(compose("train", *own_data(articles), f"model.init_from={pool.path}"), tmp_path / "run")
-    with refused(f"resume={pool.path}: the run has finished"):
+    with refused(f"resume={pool.path}: pools the folds"):
         open_unfinished(str(pool.path))
 
 
@@ -198,7 +198,7 @@ def test_two_cross_validations_are_compared(articles, pool, tmp_path, capsys):
     assert jobs.compare(compose("compare", f"runs=[{pool.path},{other.path}]", "name=folds")) == 0
     shown = capsys.readouterr().out
     assert str(pool.path) in shown and str(other.path) in shown and f"{100 * pool.metrics('folds')['strict']['micro']['f1']:.1f}" in shown
-    assert open_reader_run(str(other.path), pooled=True).metrics("folds")["data_sha256"] == pool.metrics("folds")["data_sha256"]
+    assert open_reader_run(str(other.path), with_model=False).metrics("folds")["data_sha256"] == pool.metrics("folds")["data_sha256"]
     with refused("has no scores named 'folds'", "python train.py -m cv.folds=5"):
         jobs.compare(compose("compare", f"runs=[{pool.path},{other.info()['pooled'][0]}]", "name=folds"))
 

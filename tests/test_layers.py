@@ -20,7 +20,7 @@ FLOORS = (
     {"folds", "terminal"},
     {"corpus"},
     {"windows", "lookup", "calibration", "significance", "diagnosis", "unlabelled", "annotating"},
-    {"heads.base", "heads.chain", "sampling", "changes"},
+    {"heads.base", "heads.chain", "sampling", "changes", "evaluation"},
     {"heads.tags", "heads.spans", "heads.mlm"},
     {"heads.classes"},
     {"heads"},

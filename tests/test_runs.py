@@ -5,7 +5,7 @@ import pytest
 from factories import make_article, make_run, refused, train_options
 
 from sitrep.config import TrainConfig, load
-from sitrep.runs import Run, describe_task, finished_runs, open_run, read_json, replacing, write_json
+from sitrep.runs import Run, describe_task, finished_runs, open_run, open_unfinished, read_json, replacing, write_json
 
 
 @pytest.fixture(autouse=True)
@@ -80,6 +80,19 @@ def test_latest_is_the_newest_finished_run():
     assert finished_runs() == [old, new]
     assert open_run("latest") == open_run("latest:ner") == new
     assert open_run("latest:topics") == old
+
+
+@pytest.mark.parametrize("status", ["running", "finished"])
+def test_a_run_without_a_model_is_taken_for_its_scores_only(status):
+    own, other = finished_run("a/1"), Run(Path("models/b/1"))
+    other.begin(own.config(), "0" * 64, recipe="benchmarks/x.py")
+    other.note(started="2025-01-01T00:00:00+0000", status=status)
+    assert finished_runs() == [own] and open_run("latest") == own
+    for opened, word in ((open_run, "run"), (open_unfinished, "resume")):
+        with refused(f"{word}=models/b/1: was made by benchmarks/x.py", "no model"):
+            opened("models/b/1")
+    if status == "finished":
+        assert open_run("models/b/1", with_model=False) == other
 
 
 def test_finished_runs_are_listed_oldest_first():

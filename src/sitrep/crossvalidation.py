@@ -15,13 +15,13 @@ from typing import Any
 import numpy as np
 from filelock import FileLock
 
-from sitrep.articles import fingerprint
 from sitrep.config import FOLD, FOLDS, NER, TaskConfig
 from sitrep.corpus import Corpus
-from sitrep.diagnosis import count_seen_unseen, diagnose, mistake_rows
+from sitrep.diagnosis import count_seen_unseen
+from sitrep.evaluation import save_evaluation
 from sitrep.provenance import provenance
 from sitrep.runs import SCHEMA_VERSION, Run, read_json, write_json
-from sitrep.scoring import Counts, score, summary
+from sitrep.scoring import Counts, summary
 from sitrep.terminal import console, mean_and_deviation, metrics_table, percent, say
 
 log = logging.getLogger(__name__)
@@ -60,16 +60,7 @@ def save_pooled(pool: Run, folds: Sequence[Run]) -> None:
     infos, metrics = [run.info() for run in folds], [run.metrics(FOLD) for run in folds]
     config = folds[0].config()
     gold, pred = ([article for run in folds for article in run.articles(kind, FOLD)] for kind in ("gold", "predictions"))
-    mistakes = mistake_rows(gold, pred, config.task)
-    pooled: dict[str, Any] = {
-        "task": config.task.name,
-        "name": FOLDS,
-        "n_articles": len(gold),
-        "n_characters": sum(len(article.text) for article in gold),
-        "seconds": round(sum(scores["seconds"] for scores in metrics), 2),
-        "data_sha256": fingerprint(gold),
-        **score(gold, pred, config.task),
-        **diagnose(gold, pred, config.task, mistakes, None),
+    more: dict[str, Any] = {
         "seen_unseen": _seen_unseen(folds, config.task),
         "near_duplicates": [row for scores in metrics for row in scores["near_duplicates"]],
         "folds": _spread([scores["strict"]["micro"]["f1"] for scores in metrics]),
@@ -77,9 +68,9 @@ def save_pooled(pool: Run, folds: Sequence[Run]) -> None:
     if "ledger" in metrics[0]:
         ledger = [lost for scores in metrics for lost in scores["ledger"]]
         n_mentions = sum(len(article.spans) for article in gold)
-        pooled |= {"recall_ceiling": 1 - len(ledger) / n_mentions if n_mentions else None, "ledger": ledger}
+        more |= {"recall_ceiling": 1 - len(ledger) / n_mentions if n_mentions else None, "ledger": ledger}
     pool.path.mkdir(exist_ok=True)
-    pool.save_evaluation(pooled, gold, pred, mistakes)
+    save_evaluation(pool, FOLDS, gold, pred, config.task, seconds=sum(scores["seconds"] for scores in metrics), **more)
     commit, *later = folds[0].commits()
     facts = {
         **provenance(),

@@ -21,13 +21,13 @@ from sitrep.comparison import compare_runs
 from sitrep.config import FOLD, MLM, NER, TAKEN_NAMES, CompareConfig, EvaluateConfig, PredictConfig, TaskConfig, TrainConfig
 from sitrep.corpus import Corpus, Leak, find_leaks, load_corpus, read_labelled
 from sitrep.crossvalidation import pool_folds, show_pooled
-from sitrep.diagnosis import diagnose, mistake_rows, train_surfaces
+from sitrep.diagnosis import train_surfaces
 from sitrep.errors import InputError
+from sitrep.evaluation import save_evaluation
 from sitrep.formats import read_articles
 from sitrep.processes import is_writer, leave, share
 from sitrep.readers import Reader, count_reasons, fit_reader, load_reader, open_reader_run
 from sitrep.runs import SCHEMA_VERSION, Run, describe_task, open_run, write_json
-from sitrep.scoring import score
 from sitrep.terminal import (
     comparison_legend,
     comparison_table,
@@ -165,22 +165,9 @@ def _evaluate(
     began = time.monotonic()
     bare = [article.bare() for article in gold]
     pred = list(track(apply_readers([(task.field, reader)], bare), f"reading {name}", total=len(gold)))
-    seconds = round(time.monotonic() - began, 2)
-    mistakes = mistake_rows(gold, pred, task)
-    metrics = {
-        "task": task.name,
-        "name": name,
-        "n_articles": len(gold),
-        "n_characters": sum(len(article.text) for article in gold),
-        "seconds": seconds,
-        "data_sha256": fingerprint(gold),
-        **score(gold, pred, task),
-        **diagnose(gold, pred, task, mistakes, run.surfaces()),
-        **_coverage(reader, gold, task),
-        "near_duplicates": None if leaks is None else [asdict(leak) for leak in leaks],
-    }
-    run.save_evaluation(metrics, gold, pred, mistakes)
-    return metrics
+    seconds = time.monotonic() - began
+    more = {**_coverage(reader, gold, task), "near_duplicates": None if leaks is None else [asdict(leak) for leak in leaks]}
+    return save_evaluation(run, name, gold, pred, task, seconds=seconds, **more)
 
 
 def _coverage(reader: Reader, gold: Sequence[Article], task: TaskConfig) -> dict[str, Any]:
@@ -252,7 +239,7 @@ def compare(config: CompareConfig) -> int:
     output = Path(config.output) if config.output else None
     if output and output.suffix:
         raise InputError(f"output={output}: name a folder; comparison.json and comparison.html are written there")
-    comparison = compare_runs([open_reader_run(reference, pooled=True) for reference in references], config.name)
+    comparison = compare_runs([open_reader_run(reference, with_model=False) for reference in references], config.name)
     for line in comparison_legend(comparison):
         say(line)
     console().print(comparison_table(comparison))

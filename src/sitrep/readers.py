@@ -50,15 +50,13 @@ def fit_reader(config: TrainConfig, corpus: Corpus, run: Run) -> tuple[Reader, F
     return reader, facts
 
 
-def open_reader_run(reference: str, *, pooled: bool = False) -> Run:
+def open_reader_run(reference: str, *, with_model: bool = True) -> Run:
     """Return the finished run that `reference` names, which must have learnt to find something.
 
-    pooled: take the pooled scores of a cross-validation too
-
     Raises:
-        InputError: if there is none, or it holds an encoder only.
+        InputError: if there is none, it holds an encoder only, or no model; `with_model=False` takes it for its scores.
     """
-    run = open_run(reference, pooled=pooled)
+    run = open_run(reference, with_model=with_model)
     if run.config().task.kind == MLM:
         raise InputError(
             f"run={reference}: {run.path} is a run of task=mlm, which finds nothing in articles: it holds an encoder to start from. "

@@ -26,6 +26,10 @@ SCHEMA_VERSION = 1
 METRICS_VERSION = 2
 MODELS = Path("models")
 STATE_FILES = ("model.safetensors", "optimizer.pt", "scheduler.pt")  # beside trainer_state.json
+NO_MODEL = {  # keys of run.json that say why a run has scores and no model to load
+    "recipe": "was made by {}",
+    "pooled": "pools the folds of a cross-validation",
+}
 
 
 @dataclass(frozen=True)
@@ -58,10 +62,10 @@ class Run:
         except InputError as error:
             raise InputError(f"{self.path}: its config does not fit this version of sitrep ({error}); train again") from error
 
-    def begin(self, config: TrainConfig, data_sha256: str) -> None:
+    def begin(self, config: TrainConfig, data_sha256: str, **facts: Any) -> None:
         """Claim the folder and write run.json with status `running`.
 
-        data_sha256: the fingerprint of the articles, so that a resumed run learns from the same ones.
+        data_sha256: the fingerprint of the articles, so that a resumed run learns from the same ones; facts: what else is known by now
 
         Raises:
             InputError: if another run lives here already.
@@ -71,7 +75,7 @@ class Run:
             (self.path / "run.json").open("x").close()
         except FileExistsError as error:
             raise InputError(f"{self.path}: already holds a run; start again, a second later gives another folder") from error
-        started = {**provenance(), "status": "running", "data_sha256": data_sha256}
+        started = {**provenance(), "status": "running", "data_sha256": data_sha256, **facts}
         write_json(self.path / "run.json", {"schema_version": SCHEMA_VERSION, **started, "config": asdict(config)})
 
     def commits(self) -> list[str | None]:
@@ -225,13 +229,11 @@ class Run:
         return read_json(path)["surfaces"] if path.exists() else None
 
 
-def open_run(reference: str, *, pooled: bool = False) -> Run:
+def open_run(reference: str, *, with_model: bool = True) -> Run:
     """Return the finished run that `reference` names: a folder, `latest`, or `latest:TASK`.
 
-    pooled: take a folder with the pooled scores of a cross-validation too, which holds no model
-
     Raises:
-        InputError: if there is none, or it has not finished.
+        InputError: if there is none, it has not finished, or it holds no model; `with_model=False` takes it for its scores.
     """
     word, _, task = reference.partition(":")
     if word == "latest" and not Path(reference).exists():
@@ -241,17 +243,21 @@ def open_run(reference: str, *, pooled: bool = False) -> Run:
         known = [str(run.path) for run in finished_runs()]
         raise InputError(f"run={reference}: no run there (a run is a folder that holds run.json){did_you_mean(reference, known)}")
     run = Run(path)
+    if with_model:
+        _check_model(f"run={reference}", run)
     status = run.info()["status"]
     if status != "finished":
         raise InputError(
             f"run={reference}: the run has not finished (status {status!r}); wait for it, or go on with: python train.py resume={reference}"
         )
-    if (folds := run.info().get("pooled")) and not pooled:
-        raise InputError(
-            f"run={reference}: holds the pooled scores of a cross-validation, and no model; train one on all of train, or take that of a "
-            f"fold, such as {folds[0]}"
-        )
     return run
+
+
+def _check_model(what: str, run: Run) -> None:
+    info = run.info()
+    for key in info.keys() & NO_MODEL.keys():
+        why = NO_MODEL[key].format(info[key])
+        raise InputError(f"{what}: {why} and holds scores, but no model; compare.py takes it, other commands need a run of train.py")
 
 
 def open_unfinished(reference: str) -> Run:
@@ -264,16 +270,17 @@ def open_unfinished(reference: str) -> Run:
     file = run.path / "run.json"
     if not file.exists() or not file.stat().st_size:
         raise InputError(f"resume={reference}: no run began there (a run is a folder that holds run.json); train anew")
+    _check_model(f"resume={reference}", run)
     if run.info()["status"] == "finished":
         raise InputError(f"resume={reference}: the run has finished; next: python evaluate.py run={reference}")
     return run
 
 
 def finished_runs() -> list[Run]:
-    """Return the finished runs below models/, oldest first; pooled scores, which have no model, are not among them."""
-    infos = [(read_json(path), path) for path in MODELS.glob("*/*/run.json") if path.stat().st_size]
-    finished = [(info["started"], str(path), path.parent) for info, path in infos if info["status"] == "finished" and "pooled" not in info]
-    return [Run(folder) for _, _, folder in sorted(finished)]
+    """Return the finished runs below models/ that hold a model, oldest first."""
+    infos = [(read_json(path), path.parent) for path in MODELS.glob("*/*/run.json") if path.stat().st_size]
+    loadable = [(info["started"], folder) for info, folder in infos if info["status"] == "finished" and not info.keys() & NO_MODEL.keys()]
+    return [Run(folder) for _, folder in sorted(loadable)]
 
 
 def _latest(task: str) -> Run:
