@@ -47,6 +47,7 @@ def train_options(**changes: Any) -> dict[str, Any]:
     """Return the plain container of a valid `TrainConfig`; `task__kind="ner"` changes the key `task.kind`."""
     options: dict[str, Any] = {
         "data": yaml.safe_load((ROOT / "configs/data/articles.yaml").read_text()),
+        "cv": {"folds": None, "fold": None},
         "seed": 1,
         "strict": False,
         "device": "cpu",

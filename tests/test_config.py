@@ -65,6 +65,10 @@ def test_a_part_that_may_be_missing_is_checked_like_any_other():
         ({"trainer__learning_rate": -0.1}, ["trainer.learning_rate=-0.1 must be positive"]),
         ({"trainer__warmup": 1.0}, ["trainer.warmup=1.0"]),
         ({"trainer__patience": 0}, ["trainer.patience=0 must be positive or null"]),
+        ({"cv__fold": 0}, ["cv.fold=0 needs cv.folds="]),
+        ({"cv": {"folds": 2, "fold": 0}}, ["cv.folds=2: three or more are needed"]),
+        ({"cv": {"folds": 3, "fold": 3}}, ["cv.fold=3 must lie between 0 and 2, for cv.folds=3"]),
+        ({"cv": {"folds": 3, "fold": -1}}, ["cv.fold=-1 must lie between 0 and 2"]),
     ],
 )
 def test_rules_between_training_options(changes, problems):
@@ -79,6 +83,7 @@ def test_rules_between_training_options(changes, problems):
         ({"split": "tset"}, ["split='tset' is no split", "did you mean 'test'?"]),
         ({"name": "mine"}, ["name=mine needs articles="]),
         ({"name": "test", "articles": "x"}, ["name=test is reserved for the split"]),
+        ({"name": "folds", "articles": "x"}, ["name=folds is reserved for cross-validation"]),
         ({"name": "../mine", "articles": "x"}, ["name='../mine' must be a plain file name"]),
         ({"name": ".mine", "articles": "x"}, ["name='.mine' must be a plain file name"]),
     ],

@@ -1,5 +1,5 @@
 import hashlib
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
@@ -7,7 +7,7 @@ import yaml
 from factories import ROOT, make_article, make_data, make_task, refused, write_files
 
 from sitrep.config import SPLITS, DataConfig
-from sitrep.corpus import check_files, count_labels, load_corpus, read_labelled
+from sitrep.corpus import check_files, count_labels, find_leaks, load_corpus, read_labelled
 from sitrep.formats import jsonl, read_articles
 from sitrep.splits import make_splits, read_splits
 
@@ -169,26 +169,67 @@ def test_hashes_may_be_written_in_capitals_and_lie_in_folders(tmp_path):
     check_files(make_data(tmp_path, sha256={"a b/x.txt": hashlib.sha256(b"x").hexdigest().upper()}))
 
 
-def test_texts_of_train_that_stand_in_dev_or_test_are_counted(published, caplog):
-    load_corpus(published, make_task(labels=["LOCATION"]))
+def test_near_duplicates_between_splits_are_counted_and_listed(published, caplog):
+    corpus = load_corpus(published, make_task(labels=["LOCATION"]))
     (record,) = caplog.records
     assert record.levelname == "WARNING"
     assert record.getMessage() == (
-        "1 of 2 test articles have the text of a training article (case and white space aside) and flatter the score: test-2"
+        "1 of 2 test articles have a near-duplicate among those that the model learns from or is chosen by (1 in train), "
+        "and flatter the score: test-2 (train-2)"
     )
+    assert [asdict(leak) for leak in corpus.leaks] == [
+        {"id": "test-2", "split": "test", "of": "train-2", "of_split": "train", "similarity": 1.0}
+    ]
+    assert (corpus.leaks_into("test"), corpus.leaks_into("dev")) == (list(corpus.leaks), [])
 
 
 def test_of_many_leaks_three_are_named(published, caplog):
     write_files(Path(published.path), {"dev.txt": "rain\tO\n\n" * 4 + "Gao\tB-LOCATION\n"})
     load_corpus(replace(published, sha256={}), make_task())
     assert "4 of 5 dev articles" in caplog.text
-    assert "the score: dev-1, dev-2, dev-3, ...\n" in caplog.text
+    assert "the score: dev-1 (train-2), dev-2 (train-2), dev-3 (train-2), ...\n" in caplog.text
+
+
+def test_the_most_similar_article_is_named_and_dev_is_no_leak_into_itself(published):
+    words = [f"w{number}" for number in range(40)]
+    rows = {
+        "train": [[*words[:35], "x", "y"], ["Gao"]],  # 31 shingles of 38 are shared with test: 0.74
+        "dev": [words, words, ["Gao"]],
+        "test": [words],
+    }
+    for name, sentences in rows.items():
+        tags = ["\n".join(f"{word}\t{'B-LOCATION' if word == 'Gao' else 'O'}" for word in sentence) for sentence in sentences]
+        write_files(Path(published.path), {f"{name}.txt": "\n\n".join(tags)})
+    corpus = load_corpus(replace(published, sha256={}), make_task())
+    found = [(leak.id, leak.of, leak.of_split) for leak in corpus.leaks]
+    assert found == [
+        ("dev-1", "train-1", "train"),
+        ("dev-2", "train-1", "train"),
+        ("dev-3", "train-2", "train"),
+        ("test-1", "dev-1", "dev"),
+    ]
+    assert [leak.similarity for leak in corpus.leaks] == [31 / 38, 31 / 38, 1.0, 1.0]
+
+
+def test_other_articles_are_compared_with_what_was_learnt_from(published, caplog):
+    gold = [make_article("x", "RAIN!"), make_article("y", "Snow.")]
+    (leak,) = find_leaks(gold, "mine", published, make_task())
+    assert (leak.id, leak.split, leak.of, leak.of_split) == ("x", "mine", "train-2", "train")
+    assert "1 of 2 mine articles" in caplog.text
+    (Path(published.path) / "train.txt").unlink()
+    assert find_leaks(gold, "mine", published, make_task()) is None
+    assert "mine cannot be compared with what was learnt from: " in caplog.text
+
+
+def test_looking_for_leaks_makes_no_split(folder):
+    assert find_leaks([make_article("x")], "mine", make_data(folder), make_task()) is None
+    assert not (folder / "splits.csv").exists()
 
 
 def test_a_split_that_is_made_here_does_not_leak(folder, caplog):
     for number in range(3):
         write_files(folder, {f"copy{number}.md": f"---\nid: c{number}\n---\nREPORT {number}  from Gao."})
-    load_corpus(make_data(folder), make_task())
+    assert load_corpus(make_data(folder), make_task()).leaks == ()
     assert "flatter" not in caplog.text
 
 

@@ -2,6 +2,7 @@
 
 import json
 import logging
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -186,6 +187,18 @@ def test_fixed_thresholds_are_one_half(train, copy_run, tmp_path):
     assert not (run.path / "calibration.json").exists()
     for article in run.articles("predictions", "dev"):
         assert article.labels["topics"] == tuple(label for label, score in article.scores["topics"].items() if score >= 0.5)
+
+
+def test_near_duplicates_of_what_was_learnt_are_listed_with_the_scores(lookup_run, copy_run, corpus, tmp_path):
+    run = copy_run(lookup_run)
+    assert run.metrics("dev")["near_duplicates"] == []
+    learnt = sorted(name for name, split in read_splits(corpus / "splits.csv").items() if split == "train")[0]
+    copy = next(article for article in read_articles(corpus) if article.id == learnt)
+    jsonl.write([replace(copy, id="x", text=copy.text + "\nMore."), Article("y", "Gao")], tmp_path / "in.jsonl")
+    evaluate(run, f"articles={tmp_path / 'in.jsonl'}")
+    (row,) = run.metrics("in")["near_duplicates"]
+    assert {**row, "similarity": 0} == {"id": "x", "split": "in", "of": learnt, "of_split": "train", "similarity": 0}
+    assert 0.7 <= row["similarity"] < 1
 
 
 # predict

@@ -103,8 +103,9 @@ def _group(members: Sequence[Member]) -> list[tuple[int | None, list[Member]]]:
     alike: dict[str, list[int]] = {}  # the groups of one config, in order
     for member in members:
         info = member.run.info()
-        commits = list(dict.fromkeys(start["commit"] for start in member.run.starts()))
-        known = alike.setdefault(json.dumps([commits, info["data_sha256"], {**info["config"], "seed": None}], sort_keys=True), [])
+        known = alike.setdefault(
+            json.dumps([member.run.commits(), info["data_sha256"], {**info["config"], "seed": None}], sort_keys=True), []
+        )
         fitting = next((index for index in known if member.seed not in {other.seed for other in groups[index][1]}), None)
         if fitting is None:
             groups.append((known[0] if known else None, []))

@@ -8,13 +8,17 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from sitrep.errors import InputError, did_you_mean
+from sitrep.errors import did_you_mean
+from sitrep.errors import require as _require
 from sitrep.loading import load  # noqa: F401  (imported from here, together with the schema that it is to fill)
+from sitrep.model_config import ModelConfig, TfidfConfig  # noqa: F401  (a part of that schema)
 
 NER = "ner"
 MLM = "mlm"
 KINDS = (NER, "multi-label", "multi-class", "binary", MLM)
 SPLITS = ("train", "dev", "test")
+FOLD, FOLDS = "fold", "folds"  # what the scores of a held-out fold are called, and those of all folds together
+TAKEN_NAMES = (*SPLITS, FOLD, FOLDS)
 PRECISIONS = ("auto", "fp32", "bf16")
 POOLINGS = ("mean", "max")
 THRESHOLDS = ("dev", "fixed")
@@ -123,59 +127,6 @@ class DataConfig:
 
 
 @dataclass(frozen=True)
-class TfidfConfig:
-    """The word counts of the tfidf baseline, and its logistic regression."""
-
-    max_ngram: int
-    min_articles: int
-    sublinear: bool
-    balanced: bool
-    inverse_penalty: float
-
-    def __post_init__(self) -> None:
-        for name in ("max_ngram", "min_articles", "inverse_penalty"):
-            _require(getattr(self, name) > 0, f"model.tfidf.{name}={getattr(self, name)} must be positive")
-
-
-@dataclass(frozen=True)
-class ModelConfig:
-    """What reads: an encoder (from a pip package, a folder or a hub) with a head, or a baseline (lookup, tfidf).
-
-    case: whether the encoder is told the case of words; None: if it has learnt it, or its tokenizer drops it and the task is no class field
-    attention_dropout: the share of attention weights dropped in training; None: as the encoder's own config has it
-    """
-
-    name: str
-    kind: str
-    path: str | None
-    package: str | None
-    sha256: str | None
-    head: str | None
-    case: bool | None
-    attention_dropout: float | None
-    init_from: str | None
-    tfidf: TfidfConfig | None
-
-    def __post_init__(self) -> None:
-        kinds = ("encoder", "lookup", "tfidf")
-        _require(self.kind in kinds, f"model.kind={self.kind!r} is unknown{did_you_mean(self.kind, kinds)}")
-        _require(
-            self.attention_dropout is None or 0 <= self.attention_dropout < 1,
-            f"model.attention_dropout={self.attention_dropout} is a share: 0 <= attention_dropout < 1, or null for the encoder's own",
-        )
-        _require(self.kind == "encoder" or not self.init_from, f"model.init_from={self.init_from}: a {self.kind} model has no encoder")
-        n_sources = bool(self.path) + bool(self.package)
-        _require(
-            self.kind != "encoder" or n_sources == 1 or (bool(self.init_from) and not n_sources),
-            "an encoder needs model.path or model.package, and not both; or model.init_from alone",
-        )
-        _require(
-            (self.kind == "tfidf") == bool(self.tfidf),
-            f"model.kind={self.kind}: model.tfidf is for kind tfidf, and for no other",
-        )
-
-
-@dataclass(frozen=True)
 class TrainerConfig:
     """How long and how fast is learnt; `epochs` of the training windows, `batch_tokens` padded tokens and rates per update."""
 
@@ -203,6 +154,27 @@ class TrainerConfig:
 
 
 @dataclass(frozen=True)
+class CrossValidationConfig:
+    """In how many folds the train and dev articles are dealt, and which one this run holds out; null: no cross-validation.
+
+    `folds` without `fold` stands for all folds together: the config of a pooled folder (crossvalidation.py), with which no run begins.
+    """
+
+    folds: int | None
+    fold: int | None
+
+    def __post_init__(self) -> None:
+        if self.folds is None:
+            _require(self.fold is None, f"cv.fold={self.fold} needs cv.folds=, the number of folds")
+            return
+        _require(self.folds >= 3, f"cv.folds={self.folds}: three or more are needed, one to hold out and others to learn from")
+        _require(
+            self.fold is None or 0 <= self.fold < self.folds,
+            f"cv.fold={self.fold} must lie between 0 and {self.folds - 1}, for cv.folds={self.folds}",
+        )
+
+
+@dataclass(frozen=True)
 class TrainConfig:
     """configs/train.yaml"""
 
@@ -210,12 +182,17 @@ class TrainConfig:
     data: DataConfig
     model: ModelConfig
     trainer: TrainerConfig
+    cv: CrossValidationConfig
     seed: int
     strict: bool
     device: str
 
     def __post_init__(self) -> None:
         is_ner = self.task.kind == NER
+        _require(
+            self.task.kind != MLM or self.cv.folds is None,
+            f"cv.folds={self.cv.folds}: task={self.task.name} learns without labels, so that there are no scores to pool; leave cv out",
+        )
         _require(
             self.task.kind != MLM or self.model.kind == "encoder",
             f"model={self.model.name}: task={self.task.name} goes on training an encoder; choose model=minilm or model=hub",
@@ -244,7 +221,8 @@ class EvaluateConfig:
         _require(not (self.split and self.articles), "give split= or articles=, not both")
         _require(self.split in (None, *SPLITS), f"split={self.split!r} is no split{did_you_mean(str(self.split), SPLITS)}")
         _require(not (self.name and not self.articles), f"name={self.name} needs articles=; the scores of a split bear its name")
-        _require(self.name not in SPLITS, f"name={self.name} is reserved for the split; choose another")
+        what = "the split" if self.name in SPLITS else "cross-validation"
+        _require(self.name not in TAKEN_NAMES, f"name={self.name} is reserved for {what}; choose another")
         _require("/" not in (self.name or "") and not (self.name or "").startswith("."), f"name={self.name!r} must be a plain file name")
 
 
@@ -293,8 +271,3 @@ class AnnotateConfig:
 
     action: ActionConfig
     data: DataConfig
-
-
-def _require(condition: bool, message: str) -> None:
-    if not condition:
-        raise InputError(message)

@@ -14,7 +14,7 @@ from sitrep.articles import Article, Span
 from sitrep.config import NER, TaskConfig
 from sitrep.matching import classes, strict
 from sitrep.mistakes import KINDS, Mistake, find_mistakes
-from sitrep.scoring import count, ratios, summary
+from sitrep.scoring import Counts, count, ratios, summary
 
 CLASS_KINDS = ("wrong label", "missed", "spurious")
 NONE = "none"  # of a confusion matrix: nothing annotated, or nothing found
@@ -66,6 +66,11 @@ def diagnose(
 
 def seen_unseen(gold: Sequence[Article], pred: Sequence[Article], task: TaskConfig, surfaces: Collection[str]) -> dict[str, Any]:
     """Return the strict micro scores of mentions whose surface stands in training under any label, `seen`, and of all others."""
+    return {name: summary(counts)["micro"] for name, counts in count_seen_unseen(gold, pred, task, surfaces).items()}
+
+
+def count_seen_unseen(gold: Sequence[Article], pred: Sequence[Article], task: TaskConfig, surfaces: Collection[str]) -> dict[str, Counts]:
+    """Return the counts behind `seen_unseen`."""
     known = set(surfaces)
 
     def part(articles: Sequence[Article], *, seen: bool) -> list[Article]:
@@ -73,9 +78,7 @@ def seen_unseen(gold: Sequence[Article], pred: Sequence[Article], task: TaskConf
         return [replace(article, spans=spans) for article, spans in zip(articles, chosen, strict=True)]
 
     sides = {"seen": True, "unseen": False}
-    return {
-        name: summary(count(part(gold, seen=seen), part(pred, seen=seen), task.labels, strict))["micro"] for name, seen in sides.items()
-    }
+    return {name: count(part(gold, seen=seen), part(pred, seen=seen), task.labels, strict) for name, seen in sides.items()}
 
 
 def confusion(gold: Sequence[Article], pred: Sequence[Article], task: TaskConfig, rows: Sequence[Row]) -> dict[str, Any]:

@@ -28,3 +28,9 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     hint = nearest(word, names)
     listed = f" Known: {', '.join(names) or '(none)'}" if len(names) <= MAX_LISTED else ""
     return (f"; did you mean {hint!r}?" if hint else ";" if listed else "") + listed
+
+
+def require(condition: bool, message: str) -> None:
+    """Raise an InputError unless `condition` holds."""
+    if not condition:
+        raise InputError(message)

@@ -8,7 +8,6 @@ from __future__ import annotations
 import glob
 import logging
 import time
-from collections import Counter
 from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import asdict, replace
@@ -16,19 +15,19 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from sitrep.annotating import annotate  # noqa: F401  (one of the jobs)
 from sitrep.articles import Article, fingerprint
 from sitrep.comparison import compare_runs
-from sitrep.config import MLM, NER, SPLITS, AnnotateConfig, CompareConfig, EvaluateConfig, PredictConfig, TaskConfig, TrainConfig
-from sitrep.corpus import Corpus, check_complete, check_files, count_labels, load_corpus, read_labelled
+from sitrep.config import FOLD, MLM, NER, TAKEN_NAMES, CompareConfig, EvaluateConfig, PredictConfig, TaskConfig, TrainConfig
+from sitrep.corpus import Corpus, Leak, find_leaks, load_corpus, read_labelled
+from sitrep.crossvalidation import pool_folds, show_pooled
 from sitrep.diagnosis import train_surfaces
-from sitrep.errors import InputError, did_you_mean
+from sitrep.errors import InputError
 from sitrep.evaluation import save_evaluation
 from sitrep.formats import read_articles
-from sitrep.labels import ENTITIES
 from sitrep.processes import is_writer, leave, share
 from sitrep.readers import Reader, count_reasons, fit_reader, load_reader, open_reader_run
 from sitrep.runs import SCHEMA_VERSION, Run, describe_task, open_run, write_json
-from sitrep.splits import known_splits, make_splits, read_splits, splits_path, write_splits
 from sitrep.terminal import (
     comparison_legend,
     comparison_table,
@@ -62,7 +61,7 @@ def resume(run: Run) -> int:
 def _train(config: TrainConfig, run: Run, *, resumed: bool) -> int:
     began = time.monotonic() - (run.seconds_so_far() if resumed else 0)
     if config.model.init_from and not resumed:  # `latest` would be another run tomorrow
-        config = replace(config, model=replace(config.model, init_from=str(_encoder_run(config.model.init_from).path)))
+        config = replace(config, model=replace(config.model, init_from=str(_encoder_run(config).path)))
     corpus = _load_corpus_once(config)
     data_sha256 = fingerprint(corpus.articles)
     log.info(
@@ -85,20 +84,29 @@ def _train(config: TrainConfig, run: Run, *, resumed: bool) -> int:
             return 0
         if config.task.kind == NER:
             run.save_surfaces(train_surfaces(corpus.train))
-        metrics = None if config.task.kind == MLM else _evaluate(run, config.task, reader, corpus.dev, "dev")
+        evaluated = [] if config.task.kind == MLM else ["dev", FOLD] if corpus.fold else ["dev"]
+        scores = [_evaluate(run, config.task, reader, corpus.split(name), name, leaks=corpus.leaks_into(name)) for name in evaluated]
         run.finish(seconds=round(time.monotonic() - began, 1), **facts)
         run.drop_states()
-    if metrics:
-        console().print(metrics_table(metrics, f"{config.task.name} on dev ({metrics['n_articles']} articles), strict"))
+    for metrics in scores:
+        console().print(metrics_table(metrics, f"{config.task.name} on {metrics['name']} ({metrics['n_articles']} articles), strict"))
     trains_on = f"train.py task=ner model={config.model.name} model.init_from={run.path}"
-    say(f"run: {run.path}\nnext: python " + (f"evaluate.py run={run.path}" if metrics else trains_on))
+    say(f"run: {run.path}\nnext: python " + (f"evaluate.py run={run.path}" if scores else trains_on))
+    if corpus.fold and (pool := pool_folds(run, corpus)):
+        show_pooled(pool)
     return 0
 
 
-def _encoder_run(reference: str) -> Run:
+def _encoder_run(config: TrainConfig) -> Run:
+    reference = str(config.model.init_from)
+    if config.cv.folds and reference.startswith("latest"):
+        raise InputError(f"model.init_from={reference}: in a cross-validation this would be the fold before; give the run's folder")
     run = open_run(reference)
-    if (kind := run.config().model.kind) != "encoder":
-        raise InputError(f"model.init_from={reference}: {run.path} is a {kind} model, which has no encoder to start from")
+    origin = run.config()
+    if origin.model.kind != "encoder":
+        raise InputError(f"model.init_from={reference}: {run.path} is a {origin.model.kind} model, which has no encoder to start from")
+    if config.cv.folds and origin.cv != config.cv:
+        log.warning("model.init_from=%s: if it has learnt from the articles that are held out here, their scores flatter", run.path)
     return run
 
 
@@ -106,7 +114,8 @@ def _load_corpus_once(config: TrainConfig) -> Corpus:
     """Let the writer make the split, if there is none yet, before the other processes read it."""
     if not is_writer():
         share(None)
-    corpus = (load_unlabelled if config.task.kind == MLM else load_corpus)(config.data, config.task)
+    is_mlm = config.task.kind == MLM
+    corpus = load_unlabelled(config.data, config.task) if is_mlm else load_corpus(config.data, config.task, config.cv)
     if is_writer():
         share(None)
     return corpus
@@ -121,15 +130,17 @@ def evaluate(config: EvaluateConfig) -> int:
         gold: Sequence[Article] = read_labelled(
             config.articles, trained.task, format=config.format, text_dir=config.text_dir, drop_labels=config.drop_labels
         )
+        leaks = find_leaks(gold, name, trained.data, trained.task, trained.cv)
     else:
         name = config.split or "test"
-        corpus = load_corpus(trained.data, trained.task)
+        corpus = load_corpus(trained.data, trained.task, trained.cv)
         if fingerprint(corpus.articles) != run.info()["data_sha256"]:
             log.warning("%s has changed since the run was trained; its articles of today are scored", trained.data.path)
         gold = corpus.split(name)
+        leaks = corpus.leaks_into(name)
     reader = load_reader(run, config.device)
     with run.lock():
-        metrics = _evaluate(run, trained.task, reader, gold, name)
+        metrics = _evaluate(run, trained.task, reader, gold, name, leaks=leaks)
     console().print(metrics_table(metrics, f"{trained.task.name} on {name} ({metrics['n_articles']} articles), strict"))
     say(f"scores: {run.metrics_path(name)}")
     return 0
@@ -138,12 +149,16 @@ def evaluate(config: EvaluateConfig) -> int:
 def _derived_name(articles: str) -> str:
     """Return what the scores of `articles` are called unless the user says: the name of the file or folder."""
     name = Path(articles).stem
-    if not name or name in SPLITS or any(char in name for char in "*?[]"):
-        raise InputError(f"articles={articles}: {name!r} cannot name the scores (the splits' names are theirs); choose one: name=NAME")
+    if not name or name in TAKEN_NAMES or any(char in name for char in "*?[]"):
+        raise InputError(
+            f"articles={articles}: {name!r} cannot name the scores (names of splits and folds are theirs); choose one: name=NAME"
+        )
     return name
 
 
-def _evaluate(run: Run, task: TaskConfig, reader: Reader, gold: Sequence[Article], name: str) -> dict[str, Any]:
+def _evaluate(
+    run: Run, task: TaskConfig, reader: Reader, gold: Sequence[Article], name: str, *, leaks: Sequence[Leak] | None
+) -> dict[str, Any]:
     """Read the gold articles, score what was found, and save gold, predictions and metrics."""
     from sitrep.batch import apply_readers
 
@@ -151,7 +166,8 @@ def _evaluate(run: Run, task: TaskConfig, reader: Reader, gold: Sequence[Article
     bare = [article.bare() for article in gold]
     pred = list(track(apply_readers([(task.field, reader)], bare), f"reading {name}", total=len(gold)))
     seconds = time.monotonic() - began
-    return save_evaluation(run, name, gold, pred, task, seconds=seconds, **_coverage(reader, gold, task))
+    more = {**_coverage(reader, gold, task), "near_duplicates": None if leaks is None else [asdict(leak) for leak in leaks]}
+    return save_evaluation(run, name, gold, pred, task, seconds=seconds, **more)
 
 
 def _coverage(reader: Reader, gold: Sequence[Article], task: TaskConfig) -> dict[str, Any]:
@@ -250,40 +266,3 @@ def _expand(reference: str) -> list[str]:
     if Path(reference).exists() or reference.startswith("latest"):
         return [reference]
     return sorted(match for match in glob.glob(reference) if (Path(match) / "run.json").exists()) or [reference]
-
-
-def annotate(config: AnnotateConfig) -> int:
-    """Work on the labels: `action=split` makes or extends the split, `action=counts` counts labels by split."""
-    actions = {"split": _split, "counts": _counts}
-    if config.action.name not in actions:
-        raise InputError(f"action={config.action.name} is unknown{did_you_mean(config.action.name, actions)}")
-    check_files(config.data)
-    return actions[config.action.name](config)
-
-
-def _split(config: AnnotateConfig) -> int:
-    data = config.data
-    articles = list(read_articles(data.path, format=data.format, text_dir=data.text_dir))
-    path = splits_path(data)
-    existing = read_splits(path) if path.exists() else {}
-    splits = {**existing, **make_splits(articles, data, existing)}  # articles that are absent today keep their rows
-    write_splits(splits, path)
-    added = Counter(split for article_id, split in splits.items() if article_id not in existing)
-    listed = ", ".join(f"{n} {split}" for split, n in sorted(added.items())) or "none"
-    say(f"{path}: {len(existing)} articles kept, {added.total()} added ({listed})")
-    return 0
-
-
-def _counts(config: AnnotateConfig) -> int:
-    data = config.data
-    articles = list(read_articles(data.path, format=data.format, text_dir=data.text_dir))
-    if data.split_by != "file" and not splits_path(data).exists():
-        raise InputError(f"{splits_path(data)}: there is no split yet; make it with action=split")
-    splits_by_id = known_splits(articles, data)
-    check_complete(articles, splits_by_id, data)
-    counts = count_labels(articles, splits_by_id, [ENTITIES, *(field for field in data.labels if field != ENTITIES)])
-    names = ["articles", "characters", "mentions", *(f"{field}={label}" for field, labels in data.labels.items() for label in labels)]
-    splits = ("train", "dev", "test")
-    rows = [(name, [*(counts[name][split] for split in splits), counts[name].total()]) for name in names]
-    console().print(count_table(data.path, "", [*splits, "all"], rows))
-    return 0

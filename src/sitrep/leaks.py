@@ -64,8 +64,13 @@ def split_sentences(text: str) -> list[str]:
 
 def fold(text: str) -> tuple[str, list[int]]:
     """Return the letters and digits of a text, case folded, and where words begin among them."""
-    words = WORD.findall(unicodedata.normalize("NFKC", text).casefold())
+    words = words_of(text)
     return "".join(words), [0, *accumulate(map(len, words))][:-1]
+
+
+def words_of(text: str) -> list[str]:
+    """Return the words of a text, case folded: runs of letters and digits."""
+    return WORD.findall(unicodedata.normalize("NFKC", text).casefold())
 
 
 def _comparable(sentence: str) -> str:

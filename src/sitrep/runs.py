@@ -16,17 +16,20 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from sitrep.articles import Article
-from sitrep.config import MLM, NER, TaskConfig, TrainConfig, load
+from sitrep.config import FOLD, FOLDS, MLM, NER, TaskConfig, TrainConfig, load
 from sitrep.errors import InputError, did_you_mean
 from sitrep.formats import jsonl, read_articles
-from sitrep.formats.files import replacing
+from sitrep.formats.files import read_json, replacing, write_json
 from sitrep.provenance import provenance
 
 SCHEMA_VERSION = 1
 METRICS_VERSION = 2
 MODELS = Path("models")
 STATE_FILES = ("model.safetensors", "optimizer.pt", "scheduler.pt")  # beside trainer_state.json
-NO_MODEL = {"recipe": "was made by {}"}  # keys of run.json that say why a run has scores and no model to load
+NO_MODEL = {  # keys of run.json that say why a run has scores and no model to load
+    "recipe": "was made by {}",
+    "pooled": "pools the folds of a cross-validation",
+}
 
 
 @dataclass(frozen=True)
@@ -74,6 +77,10 @@ class Run:
             raise InputError(f"{self.path}: already holds a run; start again, a second later gives another folder") from error
         started = {**provenance(), "status": "running", "data_sha256": data_sha256, **facts}
         write_json(self.path / "run.json", {"schema_version": SCHEMA_VERSION, **started, "config": asdict(config)})
+
+    def commits(self) -> list[str | None]:
+        """Return the commits that made the run: one, or more if it was resumed by another."""
+        return list(dict.fromkeys(start["commit"] for start in self.starts()))
 
     def starts(self) -> list[dict[str, Any]]:
         """Return commit, versions and time of the run's start and of each time it went on."""
@@ -188,6 +195,8 @@ class Run:
         """
         path = self.metrics_path(name)
         how = f"python evaluate.py run={self.path}" + {"test": "", "dev": " split=dev"}.get(name, f" name={name} articles=...")
+        if name in (FOLD, FOLDS):
+            how = "python train.py -m cv.folds=5 'cv.fold=range(5)'"
         if not path.exists():
             there = self.evaluations()
             raise InputError(f"{self.path}: has no scores named {name!r} (there are: {', '.join(there) or 'none'}); make them with: {how}")
@@ -286,21 +295,3 @@ def _latest(task: str) -> Run:
 def describe_task(task: TaskConfig) -> str:
     """Return a task in words, for messages and tables."""
     return {NER: "named entities", MLM: "masked words"}.get(task.kind, f"{task.field} ({task.kind})")
-
-
-def write_json(path: Path, value: Any) -> None:
-    """Write `value` as indented JSON, whole or not at all."""
-    with replacing(path) as temporary:
-        temporary.write_text(json.dumps(value, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-
-
-def read_json(path: Path) -> Any:
-    """Return the content of a JSON file.
-
-    Raises:
-        InputError: if it is not JSON.
-    """
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except json.JSONDecodeError as error:
-        raise InputError(f"{path}:{error.lineno}: not JSON: {error.msg}; the file was damaged or edited by hand") from error

@@ -1,7 +1,7 @@
 """The split by article: made once, saved as CSV (`id,split`) beside the data, and reused ever after.
 
-New articles can be added to it, the old ones never move. Articles of the same text (case and white space ignored) share a
-split that is made here. Data that comes in train.*, dev.* and test.* keeps that split (`data.split_by=file`).
+New articles can be added to it, the old ones never move. Near-duplicates share a split that is made here. Data that comes in
+train.*, dev.* and test.* keeps that split (`data.split_by=file`).
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import csv
 import datetime
 import io
 import random
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
@@ -19,6 +19,7 @@ from sitrep.config import SPLITS, DataConfig
 from sitrep.errors import InputError, did_you_mean
 from sitrep.formats.files import read_text, replacing
 from sitrep.labels import ENTITIES
+from sitrep.near_duplicates import group_near_duplicates
 
 
 def known_splits(articles: Iterable[Article], data: DataConfig) -> dict[str, str]:
@@ -94,13 +95,14 @@ def make_splits(articles: Sequence[Article], data: DataConfig, existing: Mapping
     """
     if data.split_by == "file":
         raise InputError(f"{data.path}: data.split_by=file takes the split from the file names; there is none to make or to extend")
-    groups = _same_text(articles)
+    groups = group_near_duplicates(articles)
     if len(groups) < len(SPLITS):
         raise InputError(f"{data.path}: {len(groups)} different articles cannot be split into {', '.join(SPLITS)}; label more")
     existing = existing or {}
     fixed = {name: existing.get(name, split) for group in groups for name in _ids(group) if (split := _known_split(group, existing))}
-    split_groups = _split_by_date if data.split_by == "date" else _stratify
-    return {**split_groups([group for group in groups if group[0].id not in fixed], groups, fixed, data), **fixed}
+    if data.split_by == "date":
+        return {**_split_by_date([group for group in groups if group[0].id not in fixed], fixed, data), **fixed}
+    return stratify(groups, data.split_shares, data, fixed)
 
 
 def _known_split(group: Sequence[Article], existing: Mapping[str, str]) -> str | None:
@@ -111,19 +113,7 @@ def _ids(group: Iterable[Article]) -> list[str]:
     return [article.id for article in group]
 
 
-def _same_text(articles: Iterable[Article]) -> list[list[Article]]:
-    groups: dict[str, list[Article]] = defaultdict(list)
-    for article in articles:
-        groups[fold_text(article)].append(article)
-    return list(groups.values())
-
-
-def fold_text(article: Article) -> str:
-    """Return what must be equal for two texts to count as the same: case and white space are ignored."""
-    return " ".join(article.text.casefold().split())
-
-
-def _split_by_date(free: list[list[Article]], groups: list[list[Article]], fixed: Mapping[str, str], data: DataConfig) -> dict[str, str]:
+def _split_by_date(free: list[list[Article]], fixed: Mapping[str, str], data: DataConfig) -> dict[str, str]:
     if fixed:
         raise InputError("data.split_by=date cannot extend a split: new articles would push old ones out of test; use stratified")
     newest_first = sorted(free, key=lambda group: (max(map(_date, group)), group[0].id), reverse=True)
@@ -150,42 +140,50 @@ def _features(group: Iterable[Article], fields: Sequence[str]) -> set[str]:
     return features
 
 
-def _stratify(free: list[list[Article]], groups: list[list[Article]], fixed: Mapping[str, str], data: DataConfig) -> dict[str, str]:
-    """Give the rarest label's articles first, each to the split that lacks most of that label, then most articles."""
+def stratify(
+    groups: Sequence[Sequence[Article]], shares: Mapping[str, float], data: DataConfig, fixed: Mapping[str, str] | None = None
+) -> dict[str, str]:
+    """Return id -> part: `groups` of articles dealt to parts of the given shares, those in `fixed` left where they are.
+
+    Iterative stratification: the rarest label's groups first, each to the part that lacks most of that label, then most articles. The
+    labels are those of `data.stratify_by`, the order that of `data.split_seed`.
+    """
+    fixed = fixed or {}
+    free = [group for group in groups if group[0].id not in fixed]
     order = sorted(free, key=lambda group: group[0].id)
     random.Random(data.split_seed).shuffle(order)
     features = {group[0].id: _features(group, data.stratify_by) for group in groups}
     totals = Counter(feature for names in features.values() for feature in names)
     totals[""] = len(groups)  # "" stands for the articles themselves
-    wanted = {split: {feature: share * n for feature, n in totals.items()} for split, share in data.split_shares.items()}
+    wanted = {part: {feature: share * n for feature, n in totals.items()} for part, share in shares.items()}
 
-    def take(group: Sequence[Article], split: str) -> None:
+    def take(group: Sequence[Article], part: str) -> None:
         for feature in (*features[group[0].id], ""):
-            wanted[split][feature] -= 1
+            wanted[part][feature] -= 1
 
     for group in groups:
         if group[0].id in fixed:
             take(group, fixed[group[0].id])
-    splits: dict[str, str] = {}
+    parts: dict[str, str] = {}
     while order:
         left = Counter(feature for group in order for feature in features[group[0].id])
         rarest = min(sorted(left), key=left.__getitem__, default="")
         for group in [group for group in order if not rarest or rarest in features[group[0].id]]:
-            split = max(data.split_shares, key=lambda name: (wanted[name][rarest], wanted[name][""]))
-            take(group, split)
+            part = max(shares, key=lambda name: (wanted[name][rarest], wanted[name][""]))
+            take(group, part)
             order.remove(group)
-            splits |= dict.fromkeys(_ids(group), split)
-    _fill_empty_splits(splits, free, fixed)
-    return splits
+            parts |= dict.fromkeys(_ids(group), part)
+    _fill_empty_parts(parts, shares, free, fixed)
+    return {**parts, **fixed}
 
 
-def _fill_empty_splits(splits: dict[str, str], free: Sequence[Sequence[Article]], fixed: Mapping[str, str]) -> None:
-    """Give an article of the fullest split to each that got none, as rare labels bring about in a small corpus."""
-    for empty in SPLITS:
-        if empty in splits.values() or empty in fixed.values():
+def _fill_empty_parts(parts: dict[str, str], names: Iterable[str], free: Sequence[Sequence[Article]], fixed: Mapping[str, str]) -> None:
+    """Give a group of the fullest part to each that got none, as rare labels bring about in a small corpus."""
+    for empty in names:
+        if empty in parts.values() or empty in fixed.values():
             continue
-        sizes = Counter(splits[group[0].id] for group in free)
+        sizes = Counter(parts[group[0].id] for group in free)
         for fullest, n in sizes.most_common(1):
             if n > 1:
-                group = next(group for group in reversed(free) if splits[group[0].id] == fullest)
-                splits |= dict.fromkeys(_ids(group), empty)
+                group = next(group for group in reversed(free) if parts[group[0].id] == fullest)
+                parts |= dict.fromkeys(_ids(group), empty)
