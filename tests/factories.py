@@ -48,6 +48,7 @@ def train_options(**changes: Any) -> dict[str, Any]:
     options: dict[str, Any] = {
         "data": yaml.safe_load((ROOT / "configs/data/articles.yaml").read_text()),
         "seed": 1,
+        "target_precision": 0.9,
         "strict": False,
         "device": "cpu",
     }

@@ -4,7 +4,8 @@ from factories import refused, train_options
 from sitrep.config import EvaluateConfig, TfidfConfig, TrainConfig, load
 
 EVALUATE = {
-    "run": "latest", "split": None, "articles": None, "name": None, "format": None, "text_dir": None, "drop_labels": [], "device": "cpu",
+    "run": "latest", "split": None, "articles": None, "name": None, "format": None, "text_dir": None, "drop_labels": [],
+    "target_precision": None, "device": "cpu",
 }  # fmt: skip
 
 TOPICS = {

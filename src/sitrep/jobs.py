@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sitrep.articles import Article, fingerprint
+from sitrep.calibration import fit_calibration, load_calibration
 from sitrep.comparison import compare_runs
 from sitrep.config import MLM, NER, SPLITS, AnnotateConfig, CompareConfig, EvaluateConfig, PredictConfig, TaskConfig, TrainConfig
 from sitrep.corpus import Corpus, check_complete, check_files, count_labels, load_corpus, read_labelled
@@ -24,7 +25,8 @@ from sitrep.errors import InputError, did_you_mean
 from sitrep.formats import read_articles
 from sitrep.labels import ENTITIES
 from sitrep.processes import is_writer, leave, share
-from sitrep.readers import Reader, count_reasons, fit_reader, load_reader, open_reader_run
+from sitrep.readers import CalibratedReader, Reader, count_reasons, fit_reader, load_calibrated, load_reader, open_reader_run
+from sitrep.reliability import reliability
 from sitrep.runs import Run, describe_task, open_run
 from sitrep.scoring import score
 from sitrep.splits import known_splits, make_splits, read_splits, splits_path, write_splits
@@ -71,7 +73,11 @@ def _train(config: TrainConfig, run: Run, *, resumed: bool) -> int:
         leave()
         if not is_writer():
             return 0
-        metrics = None if config.task.kind == MLM else _evaluate(run, config.task, reader, corpus.dev, "dev")
+        metrics = (
+            None
+            if config.task.kind == MLM
+            else _evaluate(run, config.task, reader, corpus.dev, "dev", target_precision=config.target_precision)
+        )
         run.finish(seconds=round(time.monotonic() - began, 1), **facts)
         run.drop_states()
     if metrics:
@@ -115,7 +121,7 @@ def evaluate(config: EvaluateConfig) -> int:
         gold = corpus.split(name)
     reader = load_reader(run, config.device)
     with run.lock():
-        metrics = _evaluate(run, trained.task, reader, gold, name)
+        metrics = _evaluate(run, trained.task, reader, gold, name, target_precision=config.target_precision)
     console().print(metrics_table(metrics, f"{trained.task.name} on {name} ({metrics['n_articles']} articles), strict"))
     say(f"scores: {run.metrics_path(name)}")
     return 0
@@ -129,13 +135,22 @@ def _derived_name(articles: str) -> str:
     return name
 
 
-def _evaluate(run: Run, task: TaskConfig, reader: Reader, gold: Sequence[Article], name: str) -> dict[str, Any]:
-    """Read the gold articles, score what was found, and save gold, predictions and metrics."""
-    from sitrep.batch import apply_readers
+def _evaluate(
+    run: Run, task: TaskConfig, reader: Reader, gold: Sequence[Article], name: str, *, target_precision: float | None
+) -> dict[str, Any]:
+    """Read the gold articles, score what was found, and save gold, predictions and metrics.
 
+    target_precision: `gold` is dev, and the run's calibration is fitted to it first
+    """
     began = time.monotonic()
-    bare = [article.bare() for article in gold]
-    pred = list(track(apply_readers([(task.field, reader)], bare), f"reading {name}", total=len(gold)))
+    calibration = None if target_precision else load_calibration(run.path, task)
+    raw = list(track(reader.read(article.bare() for article in gold), f"reading {name}", total=len(gold)))
+    if target_precision:
+        calibration = fit_calibration(gold, raw, task, target_precision)
+        calibration.save(run.path)
+        log.info("%s", calibration.describe(task))
+    assert calibration is not None
+    pred = [calibration.apply(article, task) for article in raw]
     metrics = {
         "task": task.name,
         "name": name,
@@ -144,6 +159,7 @@ def _evaluate(run: Run, task: TaskConfig, reader: Reader, gold: Sequence[Article
         "seconds": round(time.monotonic() - began, 2),
         "data_sha256": fingerprint(gold),
         **score(gold, pred, task),
+        "calibration": reliability(gold, raw, pred, task, calibration.temperature),
         **_coverage(reader, gold, task),
     }
     run.save_evaluation(metrics, gold, pred)
@@ -178,17 +194,18 @@ def predict(config: PredictConfig) -> int:
     output = Path(config.output)
     if output.suffix != ".jsonl":
         raise InputError(f"output={output}: the ending must be .jsonl")
+    readers = [load_calibrated(run, config.device, config.min_score) for run in runs]
     read_input = partial(_read_input, config.input, config.format)
     made_by = {
         "runs": [str(run.path) for run in runs],
         "started": [run.info()["started"] for run in runs],
         "input": config.input,
         "format": config.format,
+        "min_score": [reader.least for reader in readers],
     }
-    readers = [(task.field, load_reader(run, config.device)) for run, task in zip(runs, tasks, strict=True)]
     summary = predict_to_file(
         read_input,
-        lambda articles: track(apply_readers(readers, articles), "reading"),
+        lambda articles: track(apply_readers([*zip(fields, readers, strict=True)], articles), "reading"),
         output,
         made_by,
         overwrite=config.overwrite,
@@ -199,7 +216,7 @@ def predict(config: PredictConfig) -> int:
     say(
         f"{summary.n_articles + summary.n_rejected} read: {summary.n_articles} predicted"
         + (f" ({summary.n_resumed} of them before this run)" if summary.n_resumed else "")
-        + f", {summary.n_rejected} rejected; {time.monotonic() - began:.1f} s"
+        + f", {summary.n_rejected} rejected{_left_out(readers, config)}; {time.monotonic() - began:.1f} s"
     )
     if summary.found:
         console().print(
@@ -207,6 +224,15 @@ def predict(config: PredictConfig) -> int:
         )
     say(f"predictions: {output}" + (f"\nrejected: {output}.rejected.jsonl" if summary.n_rejected else ""))
     return 0 if summary.n_articles else 1
+
+
+def _left_out(readers: Sequence[CalibratedReader], config: PredictConfig) -> str:
+    """Return how many mentions and class labels scored too low, or nothing where all are given."""
+    if config.min_score is None:
+        return ""
+    by_label = sum((reader.left_out for reader in readers), Counter())
+    listed = ", ".join(f"{label} {n}" for label, n in by_label.most_common())
+    return f", {by_label.total()} mentions or labels left out below min_score={config.min_score}{f' ({listed})' if listed else ''}"
 
 
 def _read_input(path: str, format: str | None, reject: Any) -> Any:
