@@ -23,7 +23,7 @@ from sitrep.thresholds import BestF1, TargetPrecision, fit_best_f1, fit_target_p
 FILE_NAME = "calibration.json"
 SCHEMA_VERSION = 2
 MIN_ITEMS = 20  # a temperature is fitted to so many predictions at least
-RANGE = (0.05, 20.0)  # of temperatures
+RANGE = (0.01, 100.0)  # of temperatures
 LEAST = 1e-6  # a probability of 0 or 1 is this far from it: its logarithm must be finite
 
 
@@ -141,6 +141,8 @@ def fit_temperature(log_scores: np.ndarray, right: np.ndarray) -> tuple[float, s
 
     if len(right) < MIN_ITEMS:
         return 1.0, f"too few predictions on dev to fit one: {len(right)}, at least {MIN_ITEMS} are needed"
+    if np.all(log_scores[np.arange(len(right)), right] == log_scores.max(axis=-1)):  # the surer the better, without end
+        return 1.0, "the scores on dev part right from wrong without an error, which fits any low one"
 
     def loss(log_temperature: float) -> float:
         return -float(log_softmax(log_scores / np.exp(log_temperature), axis=-1)[np.arange(len(right)), right].mean())
@@ -148,8 +150,7 @@ def fit_temperature(log_scores: np.ndarray, right: np.ndarray) -> tuple[float, s
     low, high = np.log(RANGE)
     found = float(minimize_scalar(loss, bounds=(low, high), method="bounded", options={"xatol": 1e-6}).x)
     if min(found - low, high - found) < 1e-3:
-        why = "they part right from wrong without an error" if found - low < 1e-3 else "they do not tell right from wrong"
-        return 1.0, f"the scores on dev fit none between {RANGE[0]:g} and {RANGE[1]:g}: {why}"
+        return 1.0, f"the best for dev lies outside {RANGE[0]:g} to {RANGE[1]:g}: the scores do not tell right from wrong"
     return round(float(np.exp(found)), 4), None
 
 
