@@ -32,7 +32,8 @@ from sitrep.corpus import Corpus, load_corpus
 from sitrep.heads.base import pad_windows, to_device
 from sitrep.heads.tags import SoftmaxHead, softmax
 from sitrep.models import Model, build_model, choose_device
-from sitrep.runs import MODELS, SCHEMA_VERSION, provenance, write_json
+from sitrep.provenance import provenance
+from sitrep.runs import MODELS, SCHEMA_VERSION, write_json
 from sitrep.scoring import score
 from sitrep.shell import CONFIGS, quote_path
 from sitrep.terminal import percent

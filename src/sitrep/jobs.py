@@ -21,16 +21,28 @@ from sitrep.calibration import fit_calibration, load_calibration
 from sitrep.comparison import compare_runs
 from sitrep.config import MLM, NER, SPLITS, AnnotateConfig, CompareConfig, EvaluateConfig, PredictConfig, TaskConfig, TrainConfig
 from sitrep.corpus import Corpus, check_complete, check_files, count_labels, load_corpus, read_labelled
+from sitrep.diagnosis import diagnose, mistake_rows, train_surfaces
 from sitrep.errors import InputError, did_you_mean
 from sitrep.formats import read_articles
 from sitrep.labels import ENTITIES
 from sitrep.processes import is_writer, leave, share
-from sitrep.readers import CalibratedReader, Reader, count_reasons, fit_reader, load_calibrated, load_reader, open_reader_run
+from sitrep.readers import Reader, count_left_out, count_reasons, fit_reader, load_calibrated, load_reader, open_reader_run
 from sitrep.reliability import reliability
-from sitrep.runs import Run, describe_task, open_run
+from sitrep.runs import SCHEMA_VERSION, Run, describe_task, open_run, write_json
 from sitrep.scoring import score
 from sitrep.splits import known_splits, make_splits, read_splits, splits_path, write_splits
-from sitrep.terminal import comparison_legend, comparison_table, console, count_table, metrics_table, percent, say, track
+from sitrep.terminal import (
+    comparison_legend,
+    comparison_table,
+    console,
+    count_table,
+    difference_table,
+    metrics_table,
+    percent,
+    points,
+    say,
+    track,
+)
 from sitrep.unlabelled import load_unlabelled
 
 if TYPE_CHECKING:
@@ -73,11 +85,11 @@ def _train(config: TrainConfig, run: Run, *, resumed: bool) -> int:
         leave()
         if not is_writer():
             return 0
-        metrics = (
-            None
-            if config.task.kind == MLM
-            else _evaluate(run, config.task, reader, corpus.dev, "dev", target_precision=config.target_precision)
-        )
+        metrics = None
+        if config.task.kind == NER:
+            run.save_surfaces(train_surfaces(corpus.train))
+        if config.task.kind != MLM:
+            metrics = _evaluate(run, config.task, reader, corpus.dev, "dev", target_precision=config.target_precision)
         run.finish(seconds=round(time.monotonic() - began, 1), **facts)
         run.drop_states()
     if metrics:
@@ -151,18 +163,21 @@ def _evaluate(
         log.info("%s", calibration.describe(task))
     assert calibration is not None
     pred = [calibration.apply(article, task) for article in raw]
+    seconds = round(time.monotonic() - began, 2)
+    mistakes = mistake_rows(gold, pred, task)
     metrics = {
         "task": task.name,
         "name": name,
         "n_articles": len(gold),
         "n_characters": sum(len(article.text) for article in gold),
-        "seconds": round(time.monotonic() - began, 2),
+        "seconds": seconds,
         "data_sha256": fingerprint(gold),
         **score(gold, pred, task),
         "calibration": reliability(gold, raw, pred, task, calibration.temperature),
+        **diagnose(gold, pred, task, mistakes, run.surfaces()),
         **_coverage(reader, gold, task),
     }
-    run.save_evaluation(metrics, gold, pred)
+    run.save_evaluation(metrics, gold, pred, mistakes)
     return metrics
 
 
@@ -213,10 +228,11 @@ def predict(config: PredictConfig) -> int:
     )
     if summary.n_duplicate_ids:
         log.warning("%d articles have an id that another had before; all are kept, in order", summary.n_duplicate_ids)
+    left_out = f", {count_left_out(readers)} left out below min_score={config.min_score}" if config.min_score is not None else ""
     say(
         f"{summary.n_articles + summary.n_rejected} read: {summary.n_articles} predicted"
         + (f" ({summary.n_resumed} of them before this run)" if summary.n_resumed else "")
-        + f", {summary.n_rejected} rejected{_left_out(readers, config)}; {time.monotonic() - began:.1f} s"
+        + f", {summary.n_rejected} rejected{left_out}; {time.monotonic() - began:.1f} s"
     )
     if summary.found:
         console().print(
@@ -226,27 +242,37 @@ def predict(config: PredictConfig) -> int:
     return 0 if summary.n_articles else 1
 
 
-def _left_out(readers: Sequence[CalibratedReader], config: PredictConfig) -> str:
-    """Return how many mentions and class labels scored too low, or nothing where all are given."""
-    if config.min_score is None:
-        return ""
-    by_label = sum((reader.left_out for reader in readers), Counter())
-    listed = ", ".join(f"{label} {n}" for label, n in by_label.most_common())
-    return f", {by_label.total()} mentions or labels left out below min_score={config.min_score}{f' ({listed})' if listed else ''}"
-
-
 def _read_input(path: str, format: str | None, reject: Any) -> Any:
     return read_articles(path, format=format, reject=reject)
 
 
 def compare(config: CompareConfig) -> int:
-    """Put the scores of several runs beside each other."""
+    """Say whether later runs are better than the first; 1 if one of them is worse than `fail_below` allows."""
     references = [match for reference in config.runs for match in _expand(reference)]
+    output = Path(config.output) if config.output else None
+    if output and output.suffix:
+        raise InputError(f"output={output}: name a folder; comparison.json and comparison.html are written there")
     comparison = compare_runs([open_reader_run(reference) for reference in references], config.name)
     for line in comparison_legend(comparison):
         say(line)
     console().print(comparison_table(comparison))
-    return 0
+    for difference in comparison["differences"]:
+        console().print(difference_table(comparison, difference))
+    if output:
+        output.mkdir(parents=True, exist_ok=True)
+        write_json(output / "comparison.json", {"schema_version": SCHEMA_VERSION, **comparison})
+        say(f"comparison: {output / 'comparison.json'}")
+    return _verdict(comparison, config.fail_below)
+
+
+def _verdict(comparison: dict[str, Any], fail_below: float | None) -> int:
+    if fail_below is None:
+        return 0
+    gains = {difference["b"]: difference["rows"]["micro"]["value"] for difference in comparison["differences"]}
+    failed = {letter: gain for letter, gain in gains.items() if gain is None or 100 * gain < fail_below}
+    for letter, gain in failed.items():
+        log.error("%s - A is %s points of micro F1, below fail_below=%g", letter, points(gain), fail_below)
+    return 1 if failed else 0
 
 
 def _expand(reference: str) -> list[str]:

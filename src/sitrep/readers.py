@@ -138,6 +138,13 @@ def load_calibrated(run: Run, device: str, min_score: float | str | None) -> Cal
     return CalibratedReader(load_reader(run, device), task, calibration, least)
 
 
+def count_left_out(readers: Iterable[CalibratedReader]) -> str:
+    """Return how many mentions and class labels scored too low, of each label."""
+    by_label = sum((reader.left_out for reader in readers), Counter())
+    listed = ", ".join(f"{label} {n}" for label, n in by_label.most_common())
+    return f"{by_label.total()} mentions or labels" + (f" ({listed})" if listed else "")
+
+
 def count_reasons(lost: Sequence[Lost]) -> str:
     """Return why mentions could not be represented, and how many for each reason."""
     return ", ".join(f"{n} {reason}" for reason, n in Counter(entry.reason for entry in lost).most_common())

@@ -5,13 +5,9 @@ Files appear under a temporary name and are renamed when whole. The folder's map
 
 from __future__ import annotations
 
-import importlib.metadata
 import json
-import platform
 import shutil
-import subprocess
-import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -24,11 +20,12 @@ from sitrep.config import MLM, NER, TaskConfig, TrainConfig, load
 from sitrep.errors import InputError, did_you_mean
 from sitrep.formats import jsonl, read_articles
 from sitrep.formats.files import replacing
+from sitrep.provenance import provenance
 
 SCHEMA_VERSION = 1
+METRICS_VERSION = 2
 MODELS = Path("models")
 STATE_FILES = ("model.safetensors", "optimizer.pt", "scheduler.pt")  # beside trainer_state.json
-LIBRARIES = ("sitrep", "torch", "transformers", "datasets", "tokenizers", "scikit-learn", "skops", "numpy")
 
 
 @dataclass(frozen=True)
@@ -162,33 +159,64 @@ class Run:
         lines = path.read_text(encoding="utf-8").splitlines(keepends=True) if path.exists() else []
         return [line for line in lines if line.endswith("\n")]
 
-    def save_evaluation(self, metrics: dict[str, Any], gold: Sequence[Article], pred: Sequence[Article]) -> None:
-        """Write metrics, gold and predictions of one evaluation, replacing those of the same name."""
+    def save_evaluation(
+        self, metrics: dict[str, Any], gold: Sequence[Article], pred: Sequence[Article], mistakes: Iterable[dict[str, Any]] = ()
+    ) -> None:
+        """Write metrics, gold, predictions and mistakes of one evaluation, replacing those of the same name."""
         name = metrics["name"]
         for folder, articles in (("gold", gold), ("predictions", pred)):
-            path = self.path / folder / f"{name}.jsonl"
-            path.parent.mkdir(exist_ok=True)
-            with replacing(path) as temporary:
+            with self._replacing(folder, f"{name}.jsonl") as temporary:
                 jsonl.write(articles, temporary)
+        with self._replacing("errors", f"{name}.jsonl") as temporary, temporary.open("w", encoding="utf-8", newline="\n") as lines:
+            lines.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in mistakes)
         self.metrics_path(name).parent.mkdir(exist_ok=True)
-        write_json(self.metrics_path(name), {"schema_version": SCHEMA_VERSION, **metrics})
+        write_json(self.metrics_path(name), {"schema_version": METRICS_VERSION, **metrics})
+
+    @contextmanager
+    def _replacing(self, folder: str, name: str) -> Iterator[Path]:
+        path = self.path / folder / name
+        path.parent.mkdir(exist_ok=True)
+        with replacing(path) as temporary:
+            yield temporary
 
     def metrics(self, name: str) -> dict[str, Any]:
         """Return the scores of one evaluation.
 
         Raises:
-            InputError: if it was not made yet, with the command that makes it.
+            InputError: if it was not made yet, or by a version that wrote other files, with the command that makes it.
         """
         path = self.metrics_path(name)
-        if path.exists():
-            return read_json(path)
-        there = [file.stem for file in sorted(path.parent.glob("*.json"))]
-        how = f"python evaluate.py run={self.path}" + ("" if name == "test" else f" name={name} articles=...")
-        raise InputError(f"{self.path}: has no scores named {name!r} (there are: {', '.join(there) or 'none'}); make them with: {how}")
+        how = f"python evaluate.py run={self.path}" + {"test": "", "dev": " split=dev"}.get(name, f" name={name} articles=...")
+        if not path.exists():
+            there = self.evaluations()
+            raise InputError(f"{self.path}: has no scores named {name!r} (there are: {', '.join(there) or 'none'}); make them with: {how}")
+        metrics = read_json(path)
+        if (version := metrics.get("schema_version")) != METRICS_VERSION:
+            raise InputError(
+                f"{path}: was written by another version of sitrep (schema_version {version}, here {METRICS_VERSION}); score again: {how}"
+            )
+        return metrics
+
+    def evaluations(self) -> list[str]:
+        """Return the names of the evaluations that were made."""
+        return [file.stem for file in sorted((self.path / "metrics").glob("*.json"))]
 
     def articles(self, kind: str, name: str) -> list[Article]:
-        """Return the `gold` or `predictions` of one evaluation."""
+        """Return the `gold` or `predictions` of one evaluation.
+
+        Raises:
+            InputError: if the file is missing or damaged.
+        """
         return list(read_articles(self.path / kind / f"{name}.jsonl"))
+
+    def save_surfaces(self, surfaces: Sequence[str]) -> None:
+        """Keep what the mentions of the training articles read, to tell later which mentions were new."""
+        write_json(self.path / "surfaces.json", {"schema_version": SCHEMA_VERSION, "surfaces": surfaces})
+
+    def surfaces(self) -> list[str] | None:
+        """Return what `save_surfaces` kept, or None where nothing was."""
+        path = self.path / "surfaces.json"
+        return read_json(path)["surfaces"] if path.exists() else None
 
 
 def open_run(reference: str) -> Run:
@@ -247,24 +275,6 @@ def _latest(task: str) -> Run:
 def describe_task(task: TaskConfig) -> str:
     """Return a task in words, for messages and tables."""
     return {NER: "named entities", MLM: "masked words"}.get(task.kind, f"{task.field} ({task.kind})")
-
-
-def provenance() -> dict[str, Any]:
-    """Return time, commit, versions, and whether the checkout held changes: what a result is made with."""
-    commit = _git("rev-parse", "HEAD")
-    versions = {"python": platform.python_version()}
-    for name in LIBRARIES:
-        versions[name] = importlib.metadata.version(name)
-    started = time.strftime("%Y-%m-%dT%H:%M:%S%z")
-    return {"started": started, "commit": commit, "dirty": bool(_git("status", "--porcelain")) if commit else None, "versions": versions}
-
-
-def _git(*arguments: str) -> str | None:
-    command = ["git", "-C", str(Path(__file__).parent), *arguments]
-    try:
-        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
-    except (OSError, subprocess.CalledProcessError):
-        return None  # not a checkout, or no git: the versions must do
 
 
 def write_json(path: Path, value: Any) -> None:
