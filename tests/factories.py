@@ -49,6 +49,7 @@ def train_options(**changes: Any) -> dict[str, Any]:
         "data": yaml.safe_load((ROOT / "configs/data/articles.yaml").read_text()),
         "cv": {"folds": None, "fold": None},
         "seed": 1,
+        "target_precision": 0.9,
         "strict": False,
         "device": "cpu",
     }

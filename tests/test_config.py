@@ -1,10 +1,11 @@
 import pytest
 from factories import refused, train_options
 
-from sitrep.config import EvaluateConfig, TfidfConfig, TrainConfig, load
+from sitrep.config import EvaluateConfig, PredictConfig, TfidfConfig, TrainConfig, load
 
 EVALUATE = {
-    "run": "latest", "split": None, "articles": None, "name": None, "format": None, "text_dir": None, "drop_labels": [], "device": "cpu",
+    "run": "latest", "split": None, "articles": None, "name": None, "format": None, "text_dir": None, "drop_labels": [],
+    "target_precision": None, "device": "cpu",
 }  # fmt: skip
 
 TOPICS = {
@@ -52,6 +53,8 @@ def test_a_part_that_may_be_missing_is_checked_like_any_other():
         ({**TOPICS, "task__thresholds": "fxed"}, ["task.thresholds=fxed is unknown", "did you mean 'fixed'?"]),
         ({"task__thresholds": "dev"}, ["task.thresholds=dev: a ner task has no thresholds"]),
         ({**TOPICS, "task__kind": "multi-class"}, ["task.thresholds=dev: a multi-class task has no thresholds"]),
+        ({"target_precision": 0.0}, ["target_precision=0.0 must lie above 0, and at 1 at most"]),
+        ({"target_precision": 1.1}, ["target_precision=1.1 must lie above 0"]),
         ({"data__split_by": "dates"}, ["data.split_by='dates' is unknown", "did you mean 'date'?"]),
         ({"data__split_by": "files"}, ["data.split_by='files' is unknown", "did you mean 'file'?"]),
         ({"data__sha256": {"a.txt": "0abc"}}, ["data.sha256 of a.txt: '0abc' is no SHA-256 (64 hex digits)"]),
@@ -81,6 +84,10 @@ def test_rules_between_training_options(changes, problems):
     [
         ({"split": "dev", "articles": "x"}, ["give split= or articles=, not both"]),
         ({"split": "tset"}, ["split='tset' is no split", "did you mean 'test'?"]),
+        ({"target_precision": 0.9}, ["target_precision=0.9: thresholds are fitted on dev only; say split=dev"]),
+        ({"target_precision": 0.9, "split": "test"}, ["fitted on dev only"]),
+        ({"target_precision": 0.9, "articles": "x"}, ["fitted on dev only"]),
+        ({"target_precision": 0.0, "split": "dev"}, ["target_precision=0.0 must lie above 0"]),
         ({"name": "mine"}, ["name=mine needs articles="]),
         ({"name": "test", "articles": "x"}, ["name=test is reserved for the split"]),
         ({"name": "folds", "articles": "x"}, ["name=folds is reserved for cross-validation"]),
@@ -91,3 +98,16 @@ def test_rules_between_training_options(changes, problems):
 def test_rules_between_evaluation_options(changes, problems):
     with refused(*problems):
         load(EvaluateConfig, {**EVALUATE, **changes})
+
+
+@pytest.mark.parametrize(
+    ("value", "valid"), [(None, 1), (0, 1), (0.7, 1), (1, 1), ("calibrated", 1), (1.1, 0), (-0.1, 0), ("calibratd", 0)]
+)
+def test_a_least_score_is_a_number_or_calibrated(value, valid):
+    options = {"run": ["x"], "input": "x", "output": "y", "format": None, "min_score": value}
+    options |= {"overwrite": False, "strict": False, "device": "cpu"}
+    if valid:
+        assert load(PredictConfig, options).min_score == value
+    else:
+        with refused(f"min_score={value} must be a number from 0 to 1, calibrated, or null"):
+            load(PredictConfig, options)

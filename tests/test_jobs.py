@@ -12,6 +12,7 @@ from sitrep import jobs
 from sitrep.articles import Article, Span
 from sitrep.errors import InputError
 from sitrep.formats import jsonl, read_articles
+from sitrep.reliability import bin_sums, scored_items
 from sitrep.splits import read_splits
 
 CHECKPOINT = {"config.json", "model.safetensors", "sitrep.json", "tokenizer.json", "tokenizer_config.json"}
@@ -64,11 +65,10 @@ def test_the_files_of_a_run(request, copy_run, fixture):
     run = copy_run(request.getfixturevalue(fixture))
     baseline = {"lookup_run": {"lookup.json"}, "tfidf_run": {"tfidf.skops"}}.get(fixture)
     trained = {f"checkpoint/{name}" for name in baseline or CHECKPOINT}
-    trained |= {".lock", "run.json", "metrics/dev.json", "gold/dev.jsonl", "predictions/dev.jsonl", "errors/dev.jsonl"}
+    trained |= {".lock", "run.json", "calibration.json", "metrics/dev.json", "gold/dev.jsonl", "predictions/dev.jsonl", "errors/dev.jsonl"}
     trained |= {"surfaces.json"} if fixture in ("ner_run", "lookup_run") else set()
     trained |= set() if baseline else {"history.jsonl"}
     trained |= {"checkpoint/head.safetensors"} if fixture in ("ner_run", "topics_run") else set()
-    trained |= {"calibration.json"} if fixture in ("topics_run", "tfidf_run") else set()
     assert files(run) == trained
     evaluate(run)
     assert files(run) == trained | {"metrics/test.json", "gold/test.jsonl", "predictions/test.jsonl", "errors/test.jsonl"}
@@ -156,7 +156,7 @@ def test_other_kinds_of_classes(train, corpus, tmp_path, task, kind, model):
         labels, scores = row["labels"][field], row["scores"][field]
         assert field not in row  # the input's own answer is gone
         if kind == "binary":
-            threshold = json.loads((run.path / "calibration.json").read_text())["thresholds"]["attack"]
+            threshold = json.loads((run.path / "calibration.json").read_text())["best_f1"]["thresholds"]["attack"]
             assert labels == (["attack"] if scores["attack"] >= threshold else [])
         else:
             assert set(scores) == set(REGIONS) and sum(scores.values()) == pytest.approx(1, abs=1e-3)
@@ -167,10 +167,10 @@ def test_other_kinds_of_classes(train, corpus, tmp_path, task, kind, model):
 def test_fitted_thresholds_are_those_that_evaluation_and_prediction_apply(request, copy_run, corpus, tmp_path, fixture):
     run = copy_run(request.getfixturevalue(fixture))
     content = json.loads((run.path / "calibration.json").read_text())
-    assert (content["schema_version"], content["fitted_on"]) == (1, "dev")
-    assert content["thresholds"].keys() == content["n_positives"].keys() == set(TOPICS)
-    assert content["global_labels"] == list(TOPICS)  # dev is small
-    content["thresholds"] = {"bombing": 0.0, "kidnapping": 1.1, "diplomacy": 0.0}
+    assert (content["schema_version"], content["fitted_on"], content["n_articles"]) == (2, "dev", 3)
+    assert content["best_f1"]["thresholds"].keys() == content["best_f1"]["n_positives"].keys() == set(TOPICS)
+    assert content["best_f1"]["global_labels"] == list(TOPICS)  # dev is small
+    content["best_f1"]["thresholds"] = {"bombing": 0.0, "kidnapping": 1.1, "diplomacy": 0.0}
     (run.path / "calibration.json").write_text(json.dumps(content))
     evaluate(run, "split=dev")
     assert predict([run], corpus, tmp_path / "out.jsonl") == 0
@@ -182,9 +182,42 @@ def test_fitted_thresholds_are_those_that_evaluation_and_prediction_apply(reques
         evaluate(run)
 
 
+def change_calibration(run, **changes) -> None:
+    path = run.path / "calibration.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), **changes}))
+
+
+@pytest.mark.parametrize("fixture", RUNS)
+def test_dev_is_read_once_in_training_and_its_scores_are_those_of_the_files(request, copy_run, fixture):
+    run = copy_run(request.getfixturevalue(fixture))
+    change_calibration(run, temperature=3.0)
+    evaluate(run, "split=dev")
+    part, task = run.metrics("dev")["calibration"], run.config().task
+    assert part["temperature"] == 3.0
+    assert part["before"] == request.getfixturevalue(fixture).metrics("dev")["calibration"]["before"]  # raw scores, whatever is applied
+    items = scored_items(run.articles("gold", "dev"), run.articles("predictions", "dev"), task)
+    assert part["n_items"] == len(items.score) > 0
+    assert [row["n"] for row in part["after"]["bins"]] == bin_sums(items, 3)[..., 0].sum(axis=0).tolist()
+    assert all(score == round(score, 4) for score in items.score)
+
+
+@pytest.mark.parametrize("fixture", RUNS)
+def test_thresholds_are_fitted_anew_for_another_precision(request, copy_run, fixture, caplog):
+    run = copy_run(request.getfixturevalue(fixture))
+    before, reported = json.loads((run.path / "calibration.json").read_text()), run.metrics("dev")
+    assert before["target_precision"]["target"] == 0.9
+    (run.path / "calibration.json").unlink()  # lost: the way out that the message names
+    with caplog.at_level(logging.INFO):
+        evaluate(run, "split=dev", "target_precision=0.5")
+    after = json.loads((run.path / "calibration.json").read_text())
+    assert after["target_precision"]["target"] == 0.5 and "for precision 0.5" in caplog.text
+    assert {**after, "target_precision": 0} == {**before, "target_precision": 0}
+    assert {**run.metrics("dev"), "seconds": 0} == {**reported, "seconds": 0}
+
+
 def test_fixed_thresholds_are_one_half(train, copy_run, tmp_path):
     run = train(tmp_path / "models" / "run", "model=tfidf", "task=topics", "task.thresholds=fixed")
-    assert not (run.path / "calibration.json").exists()
+    assert json.loads((run.path / "calibration.json").read_text())["best_f1"] is None
     for article in run.articles("predictions", "dev"):
         assert article.labels["topics"] == tuple(label for label, score in article.scores["topics"].items() if score >= 0.5)
 
@@ -257,6 +290,58 @@ def test_strict_stops_at_the_first_row_that_cannot_be_read(topics_run, bad_input
 def test_nothing_readable_is_a_failure(topics_run, bad_input, tmp_path):
     assert predict([topics_run], bad_input / "a.txt", tmp_path / "out.jsonl") == 1
     assert len(rows(tmp_path / "out.jsonl.rejected.jsonl")) == 1
+
+
+def test_what_scores_too_low_is_left_out_and_counted(ner_run, tfidf_run, corpus, tmp_path, capsys):
+    runs = [ner_run, tfidf_run]
+    predict(runs, corpus, tmp_path / "all.jsonl")
+    assert "left out" not in capsys.readouterr().out
+    found = rows(tmp_path / "all.jsonl")
+    scores = sorted(span["score"] for row in found for span in row["spans"])
+    least = scores[len(scores) // 2]
+    predict(runs, corpus, tmp_path / "sure.jsonl", f"min_score={least}")
+    shown = capsys.readouterr().out
+    n_left_out = 0
+    for row, sure in zip(found, rows(tmp_path / "sure.jsonl"), strict=True):
+        assert sure["spans"] == [span for span in row["spans"] if span["score"] >= least]
+        assert sure["labels"]["topics"] == [label for label in row["labels"]["topics"] if row["scores"]["topics"][label] >= least]
+        assert sure["scores"] == row["scores"]
+        n_left_out += len(row["spans"]) - len(sure["spans"]) + len(row["labels"]["topics"]) - len(sure["labels"]["topics"])
+    assert n_left_out > 0 and f", {n_left_out} mentions or labels (" in shown and f") left out below min_score={least};" in shown
+
+
+def test_calibrated_thresholds_leave_out_by_label_and_what_reaches_none_is_not_given(ner_run, copy_run, corpus, tmp_path, capsys, caplog):
+    run = copy_run(ner_run)
+    aimed = json.loads((run.path / "calibration.json").read_text())["target_precision"]
+    thresholds = {"PERSON": 0.0, "ARMED_GROUP": 1.1, "LOCATION": 0.0, "DATE": None}
+    change_calibration(run, target_precision={**aimed, "thresholds": thresholds, "not_reached": ["DATE"]})
+    predict([run], corpus, tmp_path / "all.jsonl")
+    capsys.readouterr()
+    predict([run], corpus, tmp_path / "out.jsonl", "min_score=calibrated")
+    kept = [[span for span in row["spans"] if span["label"] in ("PERSON", "LOCATION")] for row in rows(tmp_path / "all.jsonl")]
+    assert [row["spans"] for row in rows(tmp_path / "out.jsonl")] == kept and any(kept)
+    n_all = sum(len(row["spans"]) for row in rows(tmp_path / "all.jsonl"))
+    assert f", {n_all - sum(map(len, kept))} mentions or labels (" in capsys.readouterr().out
+    assert "no score gives a precision of 0.9 for DATE" in caplog.text and "split=dev target_precision=0.81" in caplog.text
+
+
+def test_a_field_of_exactly_one_label_keeps_it_whatever_its_score(train, corpus, tmp_path, capsys):
+    run = train(tmp_path / "models" / "run", "model=tfidf", "task=region")
+    for least in ("1", "calibrated"):
+        predict([run], corpus, tmp_path / f"{least}.jsonl", f"min_score={least}")
+        assert all(len(row["labels"]["region"]) == 1 for row in rows(tmp_path / f"{least}.jsonl"))
+        assert f"0 mentions or labels left out below min_score={least};" in capsys.readouterr().out
+
+
+def test_a_job_that_was_cut_off_goes_on_with_the_same_min_score_only(lookup_run, tmp_path):
+    source, output = tmp_path / "in.jsonl", tmp_path / "out.jsonl"
+    source.write_text('{"id": 1, "text": "Paul Okoro"}\n{not json}\n')
+    with pytest.raises(InputError):
+        predict([lookup_run], source, output, "strict=true", "min_score=0.5")
+    for other in ("0.6", "null", "calibrated"):
+        with pytest.raises(InputError, match="the unfinished output of another job"):
+            predict([lookup_run], source, output, f"min_score={other}")
+    assert predict([lookup_run], source, output, "min_score=0.5") == 0
 
 
 def test_a_job_that_was_cut_off_goes_on(ner_run, topics_run, tmp_path, capsys):

@@ -18,7 +18,7 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from sitrep.articles import SCORE_DECIMALS, Article
+from sitrep.articles import Article
 from sitrep.errors import InputError
 from sitrep.formats import jsonl
 from sitrep.formats.files import Reject, RowError, refuse
@@ -42,7 +42,7 @@ class Summary:
 def apply_readers(readers: Sequence[tuple[str | None, Reader]], articles: Iterable[Article]) -> Iterator[Article]:
     """Yield each article as all `readers` see it; each is (class field or None for mentions, reader).
 
-    What no reader predicts stays as it came. Scores are rounded to 4 places.
+    What no reader predicts stays as it came.
     """
     stream = iter(articles)
     while chunk := list(islice(stream, CHUNK)):
@@ -55,10 +55,8 @@ def apply_readers(readers: Sequence[tuple[str | None, Reader]], articles: Iterab
 
 def _merge(article: Article, pred: Article, class_field: str | None) -> Article:
     if class_field is None:
-        spans = (replace(span, score=span.score if span.score is None else round(span.score, SCORE_DECIMALS)) for span in pred.spans)
-        return replace(article, spans=tuple(spans))
-    scores = {label: round(score, SCORE_DECIMALS) for label, score in pred.scores.get(class_field, {}).items()}
-    return article.with_classes(class_field, pred.labels[class_field], scores)
+        return replace(article, spans=pred.spans)
+    return article.with_classes(class_field, pred.labels[class_field], pred.scores[class_field])
 
 
 def predict_to_file(

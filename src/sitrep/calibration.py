@@ -1,105 +1,185 @@
-"""From scores to class labels: a threshold per label, 0.5 or fitted on dev.
+"""From a reader's raw scores to scores that mean what they say, and to class labels. Always fitted on dev.
 
-A threshold that is fitted to a handful of positives fits their noise. Where a label has fewer than `MIN_POSITIVES` on dev, the
-one threshold that is best for all labels together is used for it.
+One temperature for all scores, after Guo et al. 2017, "On calibration of modern neural networks": softmax(log p / T). A mention and each
+label of a field that holds any number of them are taken as two classes, yes and no: sigmoid(logit(p) / T).
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
-from itertools import pairwise
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
+from scipy.special import log_softmax, softmax
 
 from sitrep.articles import SCORE_DECIMALS, Article
-from sitrep.config import FIXED_THRESHOLD, TaskConfig
+from sitrep.config import FIXED_THRESHOLD, NER, TaskConfig, load
 from sitrep.errors import InputError
-from sitrep.runs import SCHEMA_VERSION, read_json, write_json
+from sitrep.reliability import scored_items
+from sitrep.runs import read_json, write_json
+from sitrep.thresholds import BestF1, TargetPrecision, fit_best_f1, fit_target_precision
 
 FILE_NAME = "calibration.json"
-MIN_POSITIVES = 20
+SCHEMA_VERSION = 2
+MIN_ITEMS = 20  # a temperature is fitted to so many predictions at least
+RANGE = (0.01, 100.0)  # of temperatures
+LEAST = 1e-6  # a probability of 0 or 1 is this far from it: its logarithm must be finite
 
 
 @dataclass(frozen=True)
 class Calibration:
-    """label -> threshold; the labels whose threshold is the global one; label -> positives that it was fitted to."""
+    """What calibration.json holds: one temperature and the thresholds of the calibrated scores.
 
-    thresholds: dict[str, float]
-    global_labels: list[str]
-    n_positives: dict[str, int]
+    n_articles, n_items: articles of dev, and predictions there that the temperature was fitted to
+    temperature_note: why the temperature is 1, where none could be fitted
+    best_f1: of class fields whose task fits thresholds; None: 0.5
+    target_precision: None for exactly one label, which is given whatever its score
+    """
+
+    n_articles: int
+    n_items: int
+    temperature: float
+    temperature_note: str | None
+    best_f1: BestF1 | None
+    target_precision: TargetPrecision | None
+
+    def __post_init__(self) -> None:
+        if not self.temperature > 0:
+            raise InputError(f"temperature={self.temperature} must be positive")
 
     def save(self, folder: Path) -> None:
         """Write calibration.json to the run folder `folder`."""
         write_json(folder / FILE_NAME, {"schema_version": SCHEMA_VERSION, "fitted_on": "dev", **asdict(self)})
 
+    def apply(self, article: Article, task: TaskConfig) -> Article:
+        """Return an article as a reader gave it with calibrated scores, rounded as files hold them, and the class labels they decide.
 
-def load_thresholds(folder: Path, task: TaskConfig) -> dict[str, float]:
-    """Return label -> threshold of the run in `folder`; empty, which stands for 0.5, where `task` fits none.
+        The score as it is written counts, so that a file of predictions and calibration.json agree. Of exactly one label the reader's
+        choice stays: a temperature changes no order.
+        """
+        if task.kind == NER:
+            calibrated = self._of_yes([span.score for span in article.spans])
+            return replace(article, spans=tuple(replace(span, score=score) for span, score in zip(article.spans, calibrated, strict=True)))
+        field = str(task.field)
+        raw = [article.scores[field][label] for label in task.labels]
+        if task.kind == "multi-class":
+            rounded = [round(score, SCORE_DECIMALS) for score in rescale(np.array(raw), self.temperature).tolist()]
+            return article.with_classes(field, article.labels[field], dict(zip(task.labels, rounded, strict=True)))
+        scores = dict(zip(task.labels, self._of_yes(raw), strict=True))
+        return decide(article, task, scores, self.best_f1.thresholds if self.best_f1 else {})
+
+    def _of_yes(self, scores: Sequence[float | None]) -> list[float]:
+        """Return probabilities of yes, calibrated and rounded."""
+        yes = np.array(scores, dtype=float)
+        calibrated = rescale(np.stack([1 - yes, yes], axis=-1), self.temperature)[:, 1]
+        return [round(score, SCORE_DECIMALS) for score in calibrated.tolist()]
+
+    def describe(self, task: TaskConfig) -> str:
+        """Return one line for the log."""
+        parts = [f"temperature {self.temperature:.2f}" + (f" ({self.temperature_note})" if self.temperature_note else "")]
+        if self.best_f1:
+            parts.append(f"thresholds for the best F1: {_shown(self.best_f1.thresholds, self.best_f1.global_labels)}")
+        if aimed := self.target_precision:
+            parts.append(f"for precision {aimed.target:g}: {_shown(aimed.thresholds, aimed.global_labels)}")
+        return f"{task.name} calibrated on the {self.n_articles} articles of dev: " + "; ".join(parts)
+
+
+def _shown(thresholds: Mapping[str, float | None], shared: Sequence[str]) -> str:
+    values = {label: "none" if value is None else f"{value:.2f}" for label, value in thresholds.items()}
+    shown = [f"{label} {value}" for label, value in values.items() if label not in shared]
+    return ", ".join(shown + ([f"{values[shared[0]]} for the {len(shared)} labels with few there"] if shared else []))
+
+
+def decide(article: Article, task: TaskConfig, scores: Mapping[str, float], thresholds: Mapping[str, float] | None = None) -> Article:
+    """Return the bare article with `scores` (one for each label of `task`) and the classes that they decide.
+
+    multi-class: the likeliest label. Otherwise every label whose score reaches its threshold, 0.5 if it has none.
+    """
+    if task.kind == "multi-class":
+        chosen = [max(scores, key=lambda label: scores[label])]
+    else:
+        chosen = [label for label, score in scores.items() if score >= (thresholds or {}).get(label, FIXED_THRESHOLD)]
+    return article.bare().with_classes(str(task.field), chosen, scores)
+
+
+def fit_calibration(gold: Sequence[Article], raw: Sequence[Article], task: TaskConfig, target_precision: float) -> Calibration:
+    """Return the calibration of `raw`, the articles of dev as a reader gave them, to the same articles in `gold`."""
+    log_scores, right = _log_scores(gold, raw, task)
+    temperature, note = fit_temperature(log_scores, right)
+    fitted = Calibration(len(gold), len(right), temperature, note, None, None)
+    pred = [fitted.apply(article, task) for article in raw]
+    if task.thresholds == "dev":
+        fitted = replace(fitted, best_f1=fit_best_f1(gold, pred, str(task.field), task.labels))
+        pred = [fitted.apply(article, task) for article in raw]
+    if task.kind == "multi-class":
+        return fitted
+    return replace(fitted, target_precision=fit_target_precision(gold, pred, task, target_precision))
+
+
+def _log_scores(gold: Sequence[Article], raw: Sequence[Article], task: TaskConfig) -> tuple[np.ndarray, np.ndarray]:
+    """Return (n_items, n_classes) logarithms of probabilities, and the (n_items,) class that each should be."""
+    if task.kind != "multi-class":
+        items = scored_items(gold, raw, task)
+        assert items is not None
+        return _log(np.stack([1 - items.score, items.score], axis=-1)), items.right.astype(int)
+    by_id = {article.id: article.scores[str(task.field)] for article in raw}
+    scores = np.array([[by_id[article.id][label] for label in task.labels] for article in gold]).reshape(-1, len(task.labels))
+    return _log(scores), np.array([task.labels.index(article.labels[str(task.field)][0]) for article in gold], dtype=int)
+
+
+def _log(probabilities: np.ndarray) -> np.ndarray:
+    return np.log(np.clip(probabilities, LEAST, 1 - LEAST))
+
+
+def fit_temperature(log_scores: np.ndarray, right: np.ndarray) -> tuple[float, str | None]:
+    """Return the temperature of the lowest mean negative log likelihood; or 1, and why none could be fitted.
+
+    log_scores: (n_items, n_classes) logarithms of probabilities; right: (n_items,) the true class
+    """
+    from scipy.optimize import minimize_scalar  # noqa: PLC0415 (it takes 0.3 s, and `--help` must answer at once)
+
+    if len(right) < MIN_ITEMS:
+        return 1.0, f"too few predictions on dev to fit one: {len(right)}, at least {MIN_ITEMS} are needed"
+    if np.all(log_scores[np.arange(len(right)), right] == log_scores.max(axis=-1)):  # the surer the better, without end
+        return 1.0, "the scores on dev part right from wrong without an error, which fits any low one"
+
+    def loss(log_temperature: float) -> float:
+        return -float(log_softmax(log_scores / np.exp(log_temperature), axis=-1)[np.arange(len(right)), right].mean())
+
+    low, high = np.log(RANGE)
+    found = float(minimize_scalar(loss, bounds=(low, high), method="bounded", options={"xatol": 1e-6}).x)
+    if min(found - low, high - found) < 1e-3:
+        return 1.0, f"the best for dev lies outside {RANGE[0]:g} to {RANGE[1]:g}: the scores do not tell right from wrong"
+    return round(float(np.exp(found)), 4), None
+
+
+def rescale(probabilities: np.ndarray, temperature: float) -> np.ndarray:
+    """Return the (..., n_classes) probabilities at a temperature: above 1 less sure, below 1 surer; at 1 as they are."""
+    return probabilities if temperature == 1 else softmax(_log(probabilities) / temperature, axis=-1)
+
+
+def load_calibration(folder: Path, task: TaskConfig) -> Calibration:
+    """Return the calibration of the run in `folder`.
 
     Raises:
-        InputError: if the task fits thresholds and the file is missing, or lacks a label.
+        InputError: if calibration.json is missing or damaged, or does not fit `task`.
     """
-    if task.thresholds != "dev":
-        return {}
     path = folder / FILE_NAME
+    way_out = f"fit it anew: python evaluate.py run={folder} split=dev target_precision=0.9"
     if not path.exists():
-        raise InputError(f"{path}: is missing, and with it the thresholds of {task.name}; bring it back, or train again")
-    thresholds = read_json(path)["thresholds"]
-    if thresholds.keys() != set(task.labels):
-        raise InputError(f"{path}: holds thresholds of {', '.join(thresholds)}; the run's labels are {', '.join(task.labels)}")
-    return thresholds
-
-
-def decide(article: Article, task: TaskConfig, probabilities: Sequence[float], thresholds: Mapping[str, float]) -> Article:
-    """Return the bare article with its classes and their scores, one probability for each label of `task`.
-
-    multi-class: the likeliest label. Otherwise every label whose score reaches its threshold (0.5 if it has none); the score as it is
-    written counts, so that a file of predictions and calibration.json agree.
-    """
-    assert task.field is not None
-    scores = {label: round(float(p), SCORE_DECIMALS) for label, p in zip(task.labels, probabilities, strict=True)}
-    if task.kind == "multi-class":
-        chosen = [task.labels[int(np.argmax(probabilities))]]
-    else:
-        chosen = [label for label, score in scores.items() if score >= thresholds.get(label, FIXED_THRESHOLD)]
-    return article.bare().with_classes(task.field, chosen, scores)
-
-
-def fit_thresholds(
-    gold: Sequence[Article], pred: Sequence[Article], field: str, labels: Sequence[str], min_positives: int = MIN_POSITIVES
-) -> Calibration:
-    """Return the thresholds with the best F1 of each label, or of all labels together (micro) where a label has few positives.
-
-    Args:
-        gold, pred: the same articles, in any order; those of `pred` bear scores.
-        min_positives: a label with fewer in `gold` gets the global threshold.
-    """
-    scores_by_id = {article.id: article.scores[field] for article in pred}
-    scores = {label: [scores_by_id[article.id][label] for article in gold] for label in labels}
-    positive = {label: [label in article.labels[field] for article in gold] for label in labels}
-    n_positives = {label: sum(positive[label]) for label in labels}
-    global_labels = [label for label in labels if n_positives[label] < min_positives]
-    shared = best_threshold([s for label in labels for s in scores[label]], [p for label in labels for p in positive[label]])
-    thresholds = {label: shared if label in global_labels else best_threshold(scores[label], positive[label]) for label in labels}
-    return Calibration(thresholds, global_labels, n_positives)
-
-
-def best_threshold(scores: Sequence[float], positive: Sequence[bool]) -> float:
-    """Return the threshold of the highest F1 when every score that reaches it counts as found.
-
-    Tried are 0.5 and the midpoints between neighbouring scores; of equally good ones the nearest to 0.5 is taken, the higher of
-    two as near. Where nothing is positive no F1 tells them apart, and it is 0.5.
-    """
-    midpoints = [round((low + high) / 2, SCORE_DECIMALS + 2) for low, high in pairwise(sorted(set(scores)))]
-    candidates = np.array([FIXED_THRESHOLD, *midpoints])
-    found = np.sort(np.array(scores, dtype=float))
-    right = np.sort(np.array([score for score, is_positive in zip(scores, positive, strict=True) if is_positive], dtype=float))
-    if not len(right):
-        return FIXED_THRESHOLD
-    n_found = len(found) - np.searchsorted(found, candidates)
-    n_right = len(right) - np.searchsorted(right, candidates)
-    f1 = 2 * n_right / (n_found + len(right))
-    distance = np.round(np.abs(candidates - FIXED_THRESHOLD), SCORE_DECIMALS + 2)
-    return float(max(zip(f1, -distance, candidates, strict=True))[2])
+        raise InputError(f"{path}: is missing, and with it the temperature and thresholds of {task.name}; bring it back, or {way_out}")
+    content = read_json(path)
+    if not isinstance(content, dict) or content.get("schema_version") != SCHEMA_VERSION:
+        raise InputError(f"{path}: is not of version {SCHEMA_VERSION}, which this sitrep reads; {way_out}")
+    try:
+        calibration = load(Calibration, {key: value for key, value in content.items() if key not in ("schema_version", "fitted_on")})
+    except InputError as error:
+        raise InputError(f"{path}: {error}; the file was damaged or edited by hand; {way_out}") from error
+    for part, needed in (("best_f1", task.thresholds == "dev"), ("target_precision", task.kind != "multi-class")):
+        fitted: BestF1 | TargetPrecision | None = getattr(calibration, part)
+        labels = list(fitted.thresholds) if fitted else []
+        if set(labels) != set(task.labels if needed else []):
+            expected = ", ".join(task.labels) if needed else "none"
+            raise InputError(f"{path}: {part} holds thresholds of {', '.join(labels) or 'none'}; expected are {expected}; {way_out}")
+    return calibration

@@ -23,6 +23,7 @@ PRECISIONS = ("auto", "fp32", "bf16")
 POOLINGS = ("mean", "max")
 THRESHOLDS = ("dev", "fixed")
 FIXED_THRESHOLD = 0.5
+CALIBRATED = "calibrated"
 
 
 @dataclass(frozen=True)
@@ -142,10 +143,8 @@ class TrainerConfig:
     precision: str
 
     def __post_init__(self) -> None:
-        _require(
-            self.precision in PRECISIONS,
-            f"trainer.precision={self.precision!r} is unknown{did_you_mean(self.precision, PRECISIONS)}",
-        )
+        known = did_you_mean(self.precision, PRECISIONS)
+        _require(self.precision in PRECISIONS, f"trainer.precision={self.precision!r} is unknown{known}")
         _require(0 < self.layer_decay <= 1, f"trainer.layer_decay={self.layer_decay} must lie above 0, and at 1 (no decay) at most")
         for name in ("epochs", "batch_tokens", "learning_rate", "head_learning_rate", "max_grad_norm"):
             _require(getattr(self, name) > 0, f"trainer.{name}={getattr(self, name)} must be positive")
@@ -184,10 +183,12 @@ class TrainConfig:
     trainer: TrainerConfig
     cv: CrossValidationConfig
     seed: int
+    target_precision: float
     strict: bool
     device: str
 
     def __post_init__(self) -> None:
+        _require(0 < self.target_precision <= 1, f"target_precision={self.target_precision} must lie above 0, and at 1 at most")
         is_ner = self.task.kind == NER
         _require(
             self.task.kind != MLM or self.cv.folds is None,
@@ -215,9 +216,13 @@ class EvaluateConfig:
     format: str | None
     text_dir: str | None
     drop_labels: list[str]
+    target_precision: float | None
     device: str
 
     def __post_init__(self) -> None:
+        target = self.target_precision
+        _require(target is None or self.split == "dev", f"target_precision={target}: thresholds are fitted on dev only; say split=dev")
+        _require(target is None or 0 < target <= 1, f"target_precision={target} must lie above 0, and at 1 at most")
         _require(not (self.split and self.articles), "give split= or articles=, not both")
         _require(self.split in (None, *SPLITS), f"split={self.split!r} is no split{did_you_mean(str(self.split), SPLITS)}")
         _require(not (self.name and not self.articles), f"name={self.name} needs articles=; the scores of a split bear its name")
@@ -234,12 +239,15 @@ class PredictConfig:
     input: str
     output: str
     format: str | None
+    min_score: int | float | str | None
     overwrite: bool
     strict: bool
     device: str
 
     def __post_init__(self) -> None:
         _require(bool(self.run), "run=[] names no run")
+        is_valid = self.min_score in (None, CALIBRATED) if isinstance(self.min_score, str | None) else 0 <= self.min_score <= 1
+        _require(is_valid, f"min_score={self.min_score} must be a number from 0 to 1, {CALIBRATED}, or null for all that is found")
 
 
 @dataclass(frozen=True)

@@ -10,23 +10,23 @@ import logging
 import time
 from collections.abc import Sequence
 from contextlib import nullcontext
-from dataclasses import asdict, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from sitrep.annotating import annotate  # noqa: F401  (one of the jobs)
 from sitrep.articles import Article, fingerprint
 from sitrep.comparison import compare_runs
-from sitrep.config import FOLD, MLM, NER, TAKEN_NAMES, CompareConfig, EvaluateConfig, PredictConfig, TaskConfig, TrainConfig
-from sitrep.corpus import Corpus, Leak, find_leaks, load_corpus, read_labelled
+from sitrep.config import FOLD, MLM, NER, TAKEN_NAMES, CompareConfig, EvaluateConfig, PredictConfig, TrainConfig
+from sitrep.corpus import Corpus, find_leaks, load_corpus, read_labelled
 from sitrep.crossvalidation import pool_folds, show_pooled
 from sitrep.diagnosis import train_surfaces
 from sitrep.errors import InputError
-from sitrep.evaluation import save_evaluation
+from sitrep.evaluation import evaluate_reader
 from sitrep.formats import read_articles
 from sitrep.processes import is_writer, leave, share
-from sitrep.readers import Reader, count_reasons, fit_reader, load_reader, open_reader_run
+from sitrep.readers import count_left_out, fit_reader, load_calibrated, load_reader, open_reader_run
 from sitrep.runs import SCHEMA_VERSION, Run, describe_task, open_run, write_json
 from sitrep.terminal import (
     comparison_legend,
@@ -35,15 +35,11 @@ from sitrep.terminal import (
     count_table,
     difference_table,
     metrics_table,
-    percent,
     points,
     say,
     track,
 )
 from sitrep.unlabelled import load_unlabelled
-
-if TYPE_CHECKING:
-    from sitrep.models import Model
 
 log = logging.getLogger(__name__)
 
@@ -85,7 +81,13 @@ def _train(config: TrainConfig, run: Run, *, resumed: bool) -> int:
         if config.task.kind == NER:
             run.save_surfaces(train_surfaces(corpus.train))
         evaluated = [] if config.task.kind == MLM else ["dev", FOLD] if corpus.fold else ["dev"]
-        scores = [_evaluate(run, config.task, reader, corpus.split(name), name, leaks=corpus.leaks_into(name)) for name in evaluated]
+        scores = [
+            evaluate_reader(
+                run, config.task, reader, corpus.split(name), name,
+                leaks=corpus.leaks_into(name), target_precision=config.target_precision if name == "dev" else None,
+            )
+            for name in evaluated
+        ]  # fmt: skip
         run.finish(seconds=round(time.monotonic() - began, 1), **facts)
         run.drop_states()
     for metrics in scores:
@@ -140,7 +142,7 @@ def evaluate(config: EvaluateConfig) -> int:
         leaks = corpus.leaks_into(name)
     reader = load_reader(run, config.device)
     with run.lock():
-        metrics = _evaluate(run, trained.task, reader, gold, name, leaks=leaks)
+        metrics = evaluate_reader(run, trained.task, reader, gold, name, leaks=leaks, target_precision=config.target_precision)
     console().print(metrics_table(metrics, f"{trained.task.name} on {name} ({metrics['n_articles']} articles), strict"))
     say(f"scores: {run.metrics_path(name)}")
     return 0
@@ -156,35 +158,6 @@ def _derived_name(articles: str) -> str:
     return name
 
 
-def _evaluate(
-    run: Run, task: TaskConfig, reader: Reader, gold: Sequence[Article], name: str, *, leaks: Sequence[Leak] | None
-) -> dict[str, Any]:
-    """Read the gold articles, score what was found, and save gold, predictions and metrics."""
-    from sitrep.batch import apply_readers
-
-    began = time.monotonic()
-    bare = [article.bare() for article in gold]
-    pred = list(track(apply_readers([(task.field, reader)], bare), f"reading {name}", total=len(gold)))
-    seconds = time.monotonic() - began
-    more = {**_coverage(reader, gold, task), "near_duplicates": None if leaks is None else [asdict(leak) for leak in leaks]}
-    return save_evaluation(run, name, gold, pred, task, seconds=seconds, **more)
-
-
-def _coverage(reader: Reader, gold: Sequence[Article], task: TaskConfig) -> dict[str, Any]:
-    """Return the gold mentions that the encoding cannot represent, and the recall that is left to reach."""
-    model: Model | None = getattr(reader, "model", None)
-    if task.kind != NER or model is None:
-        return {}
-    lost = [entry for encoded in model.network.windower.encode(gold) for entry in model.network.lost(encoded)]
-    n_mentions = sum(len(article.spans) for article in gold)
-    ceiling = 1 - len(lost) / n_mentions if n_mentions else None
-    if lost:
-        log.warning(
-            "%d gold mentions cannot be found by this head (%s): recall is at most %s", len(lost), count_reasons(lost), percent(ceiling)
-        )
-    return {"recall_ceiling": ceiling, "ledger": [asdict(entry) for entry in lost]}
-
-
 def predict(config: PredictConfig) -> int:
     """Read new articles with one or several runs at once."""
     from sitrep.batch import apply_readers, predict_to_file
@@ -198,17 +171,18 @@ def predict(config: PredictConfig) -> int:
     output = Path(config.output)
     if output.suffix != ".jsonl":
         raise InputError(f"output={output}: the ending must be .jsonl")
+    readers = [load_calibrated(run, config.device, config.min_score) for run in runs]
     read_input = partial(_read_input, config.input, config.format)
     made_by = {
         "runs": [str(run.path) for run in runs],
         "started": [run.info()["started"] for run in runs],
         "input": config.input,
         "format": config.format,
+        "min_score": [reader.least for reader in readers],
     }
-    readers = [(task.field, load_reader(run, config.device)) for run, task in zip(runs, tasks, strict=True)]
     summary = predict_to_file(
         read_input,
-        lambda articles: track(apply_readers(readers, articles), "reading"),
+        lambda articles: track(apply_readers([*zip(fields, readers, strict=True)], articles), "reading"),
         output,
         made_by,
         overwrite=config.overwrite,
@@ -216,10 +190,11 @@ def predict(config: PredictConfig) -> int:
     )
     if summary.n_duplicate_ids:
         log.warning("%d articles have an id that another had before; all are kept, in order", summary.n_duplicate_ids)
+    left_out = f", {count_left_out(readers)} left out below min_score={config.min_score}" if config.min_score is not None else ""
     say(
         f"{summary.n_articles + summary.n_rejected} read: {summary.n_articles} predicted"
         + (f" ({summary.n_resumed} of them before this run)" if summary.n_resumed else "")
-        + f", {summary.n_rejected} rejected; {time.monotonic() - began:.1f} s"
+        + f", {summary.n_rejected} rejected{left_out}; {time.monotonic() - began:.1f} s"
     )
     if summary.found:
         console().print(

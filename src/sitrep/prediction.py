@@ -19,15 +19,14 @@ LOOK_AHEAD = 64  # articles whose windows are sorted by length together, so that
 class EncoderReader:
     """Reads articles with a trained encoder; whole articles, whatever their length."""
 
-    def __init__(self, model: Model, device: torch.device, thresholds: Mapping[str, float] | None = None) -> None:
+    def __init__(self, model: Model, device: torch.device) -> None:
         self.model = model
         self.network = model.network.to(device)
         self.windower = model.network.windower
-        self.thresholds = thresholds or {}
         self.device = device
 
     def read(self, articles: Iterable[Article]) -> Iterator[Article]:
-        """Yield each article with what the model finds in it: mentions, or classes with scores. Gold is never looked at."""
+        """Yield each article with what the model finds in it: mentions, or classes, with raw scores. Gold is never looked at."""
         stream = iter(articles)
         while chunk := list(islice(stream, LOOK_AHEAD)):
             yield from self._read_chunk(chunk)
@@ -52,12 +51,3 @@ class EncoderReader:
                     kept[index] = found
         self.network.train(was_training)
         return kept
-
-    @property
-    def thresholds(self) -> Mapping[str, float]:
-        """Label -> score from which a label of a class field is given; 0.5 where a label has none."""
-        return self.network.thresholds
-
-    @thresholds.setter
-    def thresholds(self, thresholds: Mapping[str, float]) -> None:
-        self.network.thresholds = thresholds

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict, replace
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 from sitrep.articles import Article
-from sitrep.calibration import fit_thresholds, load_thresholds
-from sitrep.config import MLM, TaskConfig, TrainConfig
+from sitrep.calibration import Calibration, load_calibration
+from sitrep.config import CALIBRATED, MLM, TaskConfig, TrainConfig
 from sitrep.corpus import Corpus
 from sitrep.errors import InputError
 from sitrep.lookup import fit_lookup, load_lookup
@@ -35,16 +35,48 @@ class Reader(Protocol):
     """A trained model that reads articles in order."""
 
     def read(self, articles: Iterable[Article]) -> Iterator[Article]:
-        """Yield each article with what the model finds."""
+        """Yield each article with what the model finds; every mention, or every label of its field, bears its raw score."""
         ...
+
+
+@dataclass
+class CalibratedReader:
+    """A reader whose scores are calibrated, and who leaves out what scores too low.
+
+    least: label -> score below which a mention or class label is left out, None: always; labels that are not in it are never left out
+    left_out: label -> how often
+    """
+
+    reader: Reader
+    task: TaskConfig
+    calibration: Calibration
+    least: Mapping[str, float | None] = field(default_factory=dict)
+    left_out: Counter[str] = field(default_factory=Counter)
+
+    def read(self, articles: Iterable[Article]) -> Iterator[Article]:
+        """Yield each article with what the model finds; scores have 4 places."""
+        for article in self.reader.read(articles):
+            yield self._leave_out(self.calibration.apply(article, self.task))
+
+    def _leave_out(self, article: Article) -> Article:
+        if self.task.field is None:
+            kept = tuple(span for span in article.spans if self._is_enough(span.label, span.score))
+            self.left_out.update(Counter(span.label for span in article.spans) - Counter(span.label for span in kept))
+            return replace(article, spans=kept)
+        given, scores = article.labels[self.task.field], article.scores[self.task.field]
+        chosen = [label for label in given if self._is_enough(label, scores[label])]
+        self.left_out.update(label for label in given if label not in chosen)
+        return article.with_classes(self.task.field, chosen, scores)
+
+    def _is_enough(self, label: str, score: float | None) -> bool:
+        least = self.least.get(label, 0.0)
+        return least is not None and score is not None and score >= least
 
 
 def fit_reader(config: TrainConfig, corpus: Corpus, run: Run) -> tuple[Reader, Facts]:
     """Return the reader that `config` asks for, fitted to the training split and saved in `run`."""
     fit = {"lookup": _fit_lookup, "tfidf": _fit_tfidf, "encoder": _fit_encoder}[config.model.kind]
     reader, facts = fit(config, corpus, run)
-    if config.task.thresholds == "dev" and is_writer():
-        _calibrate(run, config.task, reader, corpus.dev)
     if config.task.kind == MLM:
         facts["left_out"] = [asdict(entry) for entry in corpus.left_out]
     return reader, facts
@@ -66,17 +98,16 @@ def open_reader_run(reference: str, *, with_model: bool = True) -> Run:
 
 
 def load_reader(run: Run, device: str) -> Reader:
-    """Return the reader of a finished run."""
+    """Return the reader of a finished run; its scores are raw."""
     config = run.config()
     if not run.checkpoint_path.is_dir():
         raise InputError(f"{run.checkpoint_path}: is missing, and with it the model; bring it back, or train again")
     if config.model.kind == "lookup":
         return load_lookup(run.checkpoint_path)
-    thresholds = load_thresholds(run.path, config.task)
     if config.model.kind == "tfidf":
         from sitrep.tfidf import load_tfidf
 
-        return load_tfidf(run.checkpoint_path, thresholds)
+        return load_tfidf(run.checkpoint_path)
     from sitrep.models import choose_device, load_model
     from sitrep.prediction import EncoderReader
 
@@ -86,7 +117,32 @@ def load_reader(run: Run, device: str) -> Reader:
             f"{run.checkpoint_path}: was trained for another task or other labels ({', '.join(model.task.labels)}) than the run's "
             f"config says ({', '.join(config.task.labels)}); bring the run's own checkpoint back, or train again"
         )
-    return EncoderReader(model, choose_device(device), thresholds)
+    return EncoderReader(model, choose_device(device))
+
+
+def load_calibrated(run: Run, device: str, min_score: float | str | None) -> CalibratedReader:
+    """Return the reader of a finished run that leaves out what scores below `min_score`, as configs/predict.yaml has it."""
+    task, calibration = run.config().task, load_calibration(run.path, run.config().task)
+    least: Mapping[str, float | None] = {}
+    if min_score == CALIBRATED and calibration.target_precision:
+        aimed = calibration.target_precision
+        least = aimed.thresholds
+        if aimed.not_reached:
+            log.warning(
+                "min_score=calibrated: on dev no score gives a precision of %g for %s: none of these are given; for another precision: "
+                "python evaluate.py run=%s split=dev target_precision=%g",
+                aimed.target, ", ".join(aimed.not_reached), run.path, round(aimed.target * 0.9, 2),
+            )  # fmt: skip
+    elif min_score is not None and task.kind != "multi-class":
+        least = dict.fromkeys(task.labels, float(min_score))
+    return CalibratedReader(load_reader(run, device), task, calibration, least)
+
+
+def count_left_out(readers: Iterable[CalibratedReader]) -> str:
+    """Return how many mentions and class labels scored too low, of each label."""
+    by_label = sum((reader.left_out for reader in readers), Counter())
+    listed = ", ".join(f"{label} {n}" for label, n in by_label.most_common())
+    return f"{by_label.total()} mentions or labels" + (f" ({listed})" if listed else "")
 
 
 def count_reasons(lost: Sequence[Lost]) -> str:
@@ -179,15 +235,3 @@ def _report_lost(ledger: Sequence[Lost], head: str, *, strict: bool) -> None:
             "Mend them, choose model.head=span for nested and overlapping ones, or go on without them: strict=false"
         )
     log.warning("%s", said)
-
-
-def _calibrate(run: Run, task: TaskConfig, reader: Any, dev: Sequence[Article]) -> None:
-    """Fit the reader's thresholds on dev, and save them."""
-    calibration = fit_thresholds(dev, list(reader.read(dev)), str(task.field), task.labels)
-    calibration.save(run.path)
-    reader.thresholds = calibration.thresholds
-    shared = calibration.global_labels
-    shown = [f"{label} {threshold:.2f}" for label, threshold in calibration.thresholds.items() if label not in shared]
-    if shared:
-        shown.append(f"{calibration.thresholds[shared[0]]:.2f} for the {len(shared)} labels with few positives there")
-    log.info("thresholds fitted on dev: %s", ", ".join(shown))

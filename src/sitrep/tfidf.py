@@ -5,8 +5,8 @@ What it finds needs no order of words and no knowledge from elsewhere; the dista
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -35,22 +35,18 @@ MAX_STEPS = 1000  # of the optimiser, which stops long before
 
 @dataclass
 class TfidfReader:
-    """Reads a class field with one classifier for all its labels (multi-class), or one for each.
-
-    thresholds: label -> score from which the label is given; 0.5 where a label has none
-    """
+    """Reads a class field with one classifier for all its labels (multi-class), or one for each."""
 
     task: TaskConfig
     vectorizer: TfidfVectorizer
     classifiers: list[Any]
-    thresholds: Mapping[str, float] = field(default_factory=dict)
 
     def read(self, articles: Iterable[Article]) -> Iterator[Article]:
-        """Yield each article with its classes and their scores. Gold is never looked at."""
+        """Yield each article with its classes and their raw scores. Gold is never looked at."""
         stream = iter(articles)
         while chunk := list(islice(stream, CHUNK)):
             for article, probabilities in zip(chunk, self._score(chunk), strict=True):
-                yield decide(article, self.task, probabilities.tolist(), self.thresholds)
+                yield decide(article, self.task, dict(zip(self.task.labels, probabilities.tolist(), strict=True)))
 
     def _score(self, articles: Sequence[Article]) -> np.ndarray:
         """Return the probabilities (n_articles, n_labels); 0 for a label that training has not seen."""
@@ -65,7 +61,7 @@ class TfidfReader:
         return sum(c.coef_.size + c.intercept_.size for c in self.classifiers if isinstance(c, LogisticRegression))
 
     def save(self, folder: Path) -> None:
-        """Write the model to `folder`, without the thresholds, which are the run's."""
+        """Write the model to `folder`."""
         folder.mkdir(parents=True, exist_ok=True)
         content = {
             "schema_version": SCHEMA_VERSION, "task": asdict(self.task), "vectorizer": self.vectorizer, "classifiers": self.classifiers,
@@ -110,7 +106,7 @@ def _probabilities(classifier: Any, words: Any, classes: Sequence[Any]) -> np.nd
     return np.stack([columns.get(name, absent) for name in classes], axis=1)
 
 
-def load_tfidf(folder: Path, thresholds: Mapping[str, float] | None = None) -> TfidfReader:
+def load_tfidf(folder: Path) -> TfidfReader:
     """Return the reader that was saved in `folder`.
 
     Raises:
@@ -128,6 +124,6 @@ def load_tfidf(folder: Path, thresholds: Mapping[str, float] | None = None) -> T
         vectorizer, classifiers = content["vectorizer"], content["classifiers"]
         if not isinstance(vectorizer, TfidfVectorizer) or not all(isinstance(c, CLASSIFIERS) for c in classifiers):
             raise TypeError("expected a TfidfVectorizer and classifiers")
-        return TfidfReader(load_config(TaskConfig, content["task"]), vectorizer, classifiers, thresholds or {})
+        return TfidfReader(load_config(TaskConfig, content["task"]), vectorizer, classifiers)
     except (OSError, BadZipFile, KeyError, ValueError, TypeError) as error:
         raise InputError(f"{path}: cannot be read ({type(error).__name__}: {error}); the run is damaged: train again") from error

@@ -40,7 +40,6 @@ class Head(nn.Module, ABC):
         self.body = body
         self.task = task
         self.windower = windower
-        self.thresholds: Mapping[str, float] = {}  # of class labels; 0.5 where a label has none
 
     @property
     def device(self) -> torch.device:

@@ -83,13 +83,13 @@ class ClassHead(Head):
         return list(scores.float().cpu().numpy())
 
     def decode(self, encoded: Sequence[EncodedArticle], kept: Sequence[Sequence[np.ndarray]]) -> list[Article]:
-        """Return the articles with their classes."""
+        """Return the articles with the scores of their classes, and those that reach one half, or the likeliest."""
         pool = np.max if self.task.pooling == "max" else np.mean
         return [self._article(article.article, pool(windows, axis=0)) for article, windows in zip(encoded, kept, strict=True)]
 
     def _article(self, article: Article, logits: np.ndarray) -> Article:
         probabilities = softmax(logits) if self.task.kind == "multi-class" else 1 / (1 + np.exp(-logits))
-        return decide(article, self.task, probabilities.tolist(), self.thresholds)
+        return decide(article, self.task, dict(zip(self.task.labels, probabilities.tolist(), strict=True)))
 
 
 class FirstHead(ClassHead):
