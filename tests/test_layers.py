@@ -27,7 +27,10 @@ FLOORS = (
     {"prediction"},
     {"training"},
     {"readers"},
-    {"comparison", "batch"},
+    {"comparison", "batch", "reports"},
+    {"reports.marking", "reports.charts", "reports.pages"},
+    {"reports.articles", "reports.comparison", "reports.card"},
+    {"reports.run"},
     {"jobs"},
     {"shell"},
 )

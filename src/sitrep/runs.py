@@ -156,6 +156,10 @@ class Run:
         with replacing(path) as temporary:
             temporary.write_text("".join(kept), encoding="utf-8")
 
+    def history(self) -> list[dict[str, Any]]:
+        """Return the evaluations on dev, oldest first."""
+        return [json.loads(line) for line in self._history()]
+
     def _history(self) -> list[str]:
         """Return the lines of history.jsonl; the last one, if it was cut off while it was written, is left out."""
         path = self.path / "history.jsonl"
@@ -185,6 +189,11 @@ class Run:
         there = [file.stem for file in sorted(path.parent.glob("*.json"))]
         how = f"python evaluate.py run={self.path}" + ("" if name == "test" else f" name={name} articles=...")
         raise InputError(f"{self.path}: has no scores named {name!r} (there are: {', '.join(there) or 'none'}); make them with: {how}")
+
+    def evaluations(self) -> list[str]:
+        """Return the names of the evaluations that were made: test, dev, and the others by name."""
+        names = [path.stem for path in (self.path / "metrics").glob("*.json")]
+        return sorted(names, key=lambda name: (name != "test", name != "dev", name))
 
     def articles(self, kind: str, name: str) -> list[Article]:
         """Return the `gold` or `predictions` of one evaluation."""
