@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from sitrep.articles import Article, Span
 from sitrep.config import NER, TaskConfig
+from sitrep.errors import InputError
 from sitrep.mistakes import KINDS, find_mistakes
 from sitrep.reports.marking import paragraph_ends, segment
 
@@ -79,8 +80,19 @@ class ShownArticles:
 
 
 def pair_up(gold: Sequence[Article], pred: Sequence[Article]) -> list[tuple[Article, Article]]:
-    """Return the two sides of each article, in the order of `gold`."""
+    """Return the two sides of each article, in the order of `gold`.
+
+    Raises:
+        InputError: if their ids or texts differ.
+    """
     by_id = {article.id: article for article in pred}
+    other = [article.id for article in gold if article.id not in by_id or by_id[article.id].text != article.text]
+    if other or len(gold) != len(pred):
+        named = f"; the first is {other[0]!r}" if other else ""
+        raise InputError(
+            f"gold and predictions differ: {len(gold)} and {len(pred)} articles, "
+            f"{len(other)} of the first not among the second{named}; evaluate the run again"
+        )
     return [(article, by_id[article.id]) for article in gold]
 
 

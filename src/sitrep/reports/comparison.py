@@ -64,5 +64,5 @@ def _is_sure(row: Mapping[str, Any]) -> bool:
 
 
 def _mention(mention: Mapping[str, Any], change: str, labels: Sequence[str]) -> dict[str, Any]:
-    keys = f"{labels.index(mention['label'])}.{KINDS.index(mention['kind'])}.{CHANGES.index(change)}"
-    return {**mention, "change": change, "keys": keys}
+    key = f"{labels.index(mention['label'])}.{KINDS.index(mention['kind'])}.{CHANGES.index(change)}"
+    return {**mention, "change": change, "key": key}

@@ -26,7 +26,7 @@ def write_run_report(run: Run) -> Path:
     """Write `report.html` into the run folder, with every evaluation that has been made; return its path.
 
     Raises:
-        InputError: if an evaluation's metrics are of an older version, or its gold and predictions are missing or differ.
+        InputError: if the gold or predictions of an evaluation are missing, or do not belong together.
     """
     task = run.config().task
     names = [] if task.kind == MLM else run.evaluations()
@@ -36,7 +36,7 @@ def write_run_report(run: Run) -> Path:
         {
             "key": f"e{index}",  # begins its anchors
             "articles": show_articles(articles, task, n_most, MAX_BYTES / len(names)),
-            **_evaluation(_metrics(run, name), [gold.id for gold, _ in articles]),
+            **_evaluation(run.metrics(name), [gold.id for gold, _ in articles]),
         }
         for index, (name, articles, n_most) in enumerate(zip(names, pairs, shares, strict=True))
     ]
@@ -64,20 +64,9 @@ def write_run_report(run: Run) -> Path:
 def _pairs(run: Run, name: str) -> Pairs:
     for kind in ("gold", "predictions"):
         if not (run.path / kind / f"{name}.jsonl").exists():
-            missing = f"{kind}/{name}.jsonl is missing beside metrics/{name}.json"
-            raise InputError(f"{run.path}: {missing}; make it again: {_command(run, name)}")
+            how = f"python evaluate.py run={run.path} " + (f"split={name}" if name in SPLITS else f"name={name} articles=...")
+            raise InputError(f"{run.path}: {kind}/{name}.jsonl is missing beside metrics/{name}.json; make it again: {how}")
     return pair_up(run.articles("gold", name), run.articles("predictions", name))
-
-
-def _metrics(run: Run, name: str) -> dict[str, Any]:
-    metrics = run.metrics(name)
-    if metrics["n_articles"] and "f1_interval" not in metrics["strict"]["micro"]:
-        raise InputError(f"{run.metrics_path(name)}: is of an older version, without intervals; make it again: {_command(run, name)}")
-    return metrics
-
-
-def _command(run: Run, name: str) -> str:
-    return f"python evaluate.py run={run.path} " + (f"split={name}" if name in SPLITS else f"name={name} articles=...")
 
 
 def _evaluation(metrics: dict[str, Any], ids: Sequence[str]) -> dict[str, Any]:

@@ -57,7 +57,7 @@
       }
     };
     form.hidden = false;
-    form.addEventListener("input", apply);
+    for (const kind of ["input", "change"]) form.addEventListener(kind, apply); // what drives a browser may send only one of them
     form.addEventListener("submit", (event) => event.preventDefault());
     form.addEventListener("reset", () => setTimeout(apply));
     for (const button of all("[data-step]", form)) button.addEventListener("click", () => step(Number(button.dataset.step)));
