@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from factories import LABELS, make_article, make_run, make_task, refused
+from factories import LABELS, ROOT, make_article, make_run, make_task, refused
 from reporting import HOSTILE, MORE, TOPICS, evaluated_run, make_comparison, open_page
 
 from sitrep.articles import Article, Span
@@ -71,6 +71,7 @@ def test_what_metrics_hold_besides_is_shown(ner_page):
 
 def test_what_metrics_do_not_hold_leaves_no_heading(ner_page):
     page = ner_page([(GOLD, PRED)], more={"calibration": None, "recall_ceiling": None})
+    assert "Scores" in page.texts("a") and "By label" in page.texts("h3")
     assert not {"Coverage", "Calibration"} & set(page.texts("a"))
     assert not {"Which label for which", "Most frequent", "Worst articles", "Seen in training, and not"} & set(page.texts("h3"))
 
@@ -199,3 +200,32 @@ def test_a_comparison_of_many_mentions_says_what_it_leaves_out(tmp_path):
 def test_a_comparison_of_class_fields_names_articles(tmp_path):
     page = open_page(write_comparison_report(make_comparison(kind="multi-label"), tmp_path / "comparison.html"))
     assert "Labels that B fixed and broke" in page.texts("h3") and page.texts("tr", data_m="1.0.0") == ["fixeda-GaoLOCATIONmissed"]
+
+
+def schemes():
+    """Return the colours of each scheme of the style sheet: variable -> red, green, blue; light, dark, print."""
+    style = (ROOT / "src/sitrep/reports/templates/style.css").read_text()
+    found = [dict(re.findall(r"--([\w-]+): (#\w{6});", block)) for block in re.findall(r":root \{(.*?)\n *\}", style, re.DOTALL)]
+    assert len(found) == 3
+    return [
+        {name: [int(value[i : i + 2], 16) / 255 for i in (1, 3, 5)] for name, value in {**found[0], **scheme}.items()} for scheme in found
+    ]
+
+
+def contrast(one, other):
+    """Return the contrast ratio of two colours (WCAG 2.2)."""
+
+    def luminance(colour):
+        linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in colour]
+        return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+    dark, light = sorted((luminance(one), luminance(other)))
+    return (light + 0.05) / (dark + 0.05)
+
+
+def test_colours_are_readable_in_light_dark_and_print():
+    assert round(contrast([0, 0, 0], [1, 1, 1])) == 21
+    marks = [(f"{name}-ink", name) for name in ("missed", "spurious", "label", "bounds", "good")]
+    pairs = [(ink, ground) for ink in ("ink", "muted", "accent") for ground in ("page", "panel")] + marks
+    low = [(ink, ground, contrast(colours[ink], colours[ground])) for colours in schemes() for ink, ground in pairs]
+    assert not [entry for entry in low if entry[2] < 4.5]
