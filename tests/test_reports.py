@@ -76,6 +76,11 @@ def test_what_metrics_do_not_hold_leaves_no_heading(ner_page):
     assert not {"Which label for which", "Most frequent", "Worst articles", "Seen in training, and not"} & set(page.texts("h3"))
 
 
+def test_a_long_ledger_says_what_it_leaves_out(ner_page):
+    page = ner_page([(GOLD, PRED)], more={"recall_ceiling": 0.5, "ledger": MORE["ledger"] * 501})
+    assert "first 500 of 501" in page.texts("p", class_="warning")[0] and page.texts("td").count("nested") == 500
+
+
 def test_scores_of_an_older_version_say_so(tmp_path):
     run = evaluated_run(tmp_path / "m" / "r", [(GOLD, PRED)], **NER)
     metrics = run.metrics("test")

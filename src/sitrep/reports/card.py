@@ -47,7 +47,7 @@ def write_model_card(run: Run) -> Path:
         "card.md",
         name=_escape(name),
         reads=_escape(describe_task(config.task)),
-        field=config.task.field,
+        field=_escape(config.task.field or ""),
         version=__version__,
         commit=info["commit"],
         dirty=info["dirty"],

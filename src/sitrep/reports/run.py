@@ -17,6 +17,7 @@ from sitrep.runs import Run, describe_task
 
 FILE_NAME = "report.html"
 CURVE_BOX = (560, 150)
+MAX_ROWS = 500  # of the ledger, and of near-duplicates
 FACTS = ("status", "started", "commit", "dirty", "data_sha256", "seconds", "device", "n_parameters")
 
 Pairs = list[tuple[Article, Article]]
@@ -50,6 +51,7 @@ def write_run_report(run: Run) -> Path:
         described=describe_task(task),
         model=info["config"]["model"],
         evaluations=evaluations,
+        max_rows=MAX_ROWS,
         kinds=KINDS if task.kind == NER else ("missed", "spurious"),
         kind_numbers={kind: number for number, kind in enumerate(KINDS, 1)},
         history=history,
