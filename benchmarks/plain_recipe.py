@@ -6,7 +6,7 @@ Same encoder, split, labels and scorer as `train.py`: its predictions are put ba
 tokens or at a sentence's end loses costs recall. Settings are those of the token-classification tutorial of transformers
 (batches of 16 padded to the longest, weight decay 0.01, cross entropy at the first sub-token of each word) and the defaults of
 `Trainer` (5e-5 falling linearly), with the customary warm-up of a tenth; the best epoch on dev is kept. Prints F1 on dev and test and
-the seconds of training, and writes them to models/plain-<data>-<model>/<time>-s<seed>/metrics.json.
+the seconds of training, and leaves models/plain-<data>-<model>/<time>-s<seed>/: a run without a model, which `compare.py` takes.
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ import re
 import sys
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -26,21 +27,27 @@ import torch
 from datasets import Dataset
 from transformers import DataCollatorForTokenClassification, Trainer, TrainingArguments, set_seed
 
-from sitrep.articles import Article, Span
+from sitrep.articles import Article, Span, fingerprint
 from sitrep.config import NER, DataConfig, TrainConfig, load
 from sitrep.corpus import Corpus, load_corpus
+from sitrep.diagnosis import train_surfaces
+from sitrep.evaluation import save_evaluation
 from sitrep.heads.base import pad_windows, to_device
 from sitrep.heads.tags import SoftmaxHead, softmax
 from sitrep.models import Model, build_model, choose_device
-from sitrep.runs import MODELS, SCHEMA_VERSION, provenance, write_json
+from sitrep.runs import MODELS, Run
 from sitrep.scoring import score
 from sitrep.shell import CONFIGS, quote_path
 from sitrep.terminal import percent
 from sitrep.windows import IGNORED, align, decode_mentions, scored_tokens
 
-PLAIN = ("model.head=softmax", "model.case=false", "model.attention_dropout=null")  # the encoder as it comes
 BATCH = 16
 MAX_TOKENS = 512
+PLAIN = (
+    "model.head=softmax", "model.case=false", "model.attention_dropout=null",  # the encoder as it comes
+    f"trainer.batch_tokens={BATCH * MAX_TOKENS}", "trainer.learning_rate=5e-5", "trainer.head_learning_rate=5e-5", "trainer.layer_decay=1",
+    "trainer.weight_decay=0.01", "trainer.warmup=0.1", "trainer.max_grad_norm=1", "trainer.patience=null", "trainer.precision=fp32",
+)  # fmt: skip
 SENTENCE = re.compile(r"[^\n]*?[.!?][\"'”’)]*(?=\s+[A-Z\"“])|[^\n]+")
 WHOLE = re.compile(r".+", re.DOTALL)
 
@@ -121,7 +128,7 @@ class PlainTrainer(Trainer):
 
     def evaluate(self, eval_dataset: Any = None, ignore_keys: Any = None, metric_key_prefix: str = "eval") -> dict[str, float]:
         """Return micro F1 on dev."""
-        strict = score(self.dev, predict(self.article_model, self.dev, self.rule), self.article_model.task)["strict"]
+        strict = score(self.dev, predict(self.article_model, self.dev, self.rule), self.article_model.task, intervals=False)["strict"]
         f1 = strict["micro"]["f1"] or 0.0
         print(f"epoch {self.state.epoch:g}  dev micro F1 {f1:.4f}", file=sys.stderr, flush=True)
         metrics = {f"{metric_key_prefix}_f1": f1}
@@ -129,14 +136,15 @@ class PlainTrainer(Trainer):
         return metrics
 
 
-def train(config: TrainConfig, model: Model, rows: Sequence[dict[str, Any]], dev: Sequence[Article], epochs: int) -> None:
+def train(config: TrainConfig, model: Model, rows: Sequence[dict[str, Any]], dev: Sequence[Article]) -> None:
     """Train `model` in place and leave it as it was after the best epoch on dev."""
+    chosen = config.trainer
     with tempfile.TemporaryDirectory() as folder:
         settings = TrainingArguments(
-            output_dir=folder, num_train_epochs=epochs, per_device_train_batch_size=BATCH, learning_rate=5e-5, weight_decay=0.01,
-            warmup_steps=0.1, eval_strategy="epoch", save_strategy="epoch", save_total_limit=1, load_best_model_at_end=True,
-            metric_for_best_model="f1", seed=config.seed, report_to="none", use_cpu=choose_device(config.device).type == "cpu",
-            disable_tqdm=True, logging_strategy="no",
+            output_dir=folder, num_train_epochs=chosen.epochs, per_device_train_batch_size=BATCH, learning_rate=chosen.learning_rate,
+            weight_decay=chosen.weight_decay, warmup_steps=chosen.warmup, max_grad_norm=chosen.max_grad_norm, eval_strategy="epoch",
+            save_strategy="epoch", save_total_limit=1, load_best_model_at_end=True, metric_for_best_model="f1", seed=config.seed,
+            report_to="none", use_cpu=choose_device(config.device).type == "cpu", disable_tqdm=True, logging_strategy="no",
         )  # fmt: skip
         trainer = PlainTrainer(
             model=model.network.body,
@@ -150,41 +158,53 @@ def train(config: TrainConfig, model: Model, rows: Sequence[dict[str, Any]], dev
 
 
 def main(arguments: Sequence[str]) -> Path:
-    """Train, score dev and test, and return the file with the scores."""
-    own = {key: value for key, _, value in (argument.partition("=") for argument in arguments) if key == "epochs"}
-    others = [argument for argument in arguments if not argument.startswith("epochs=")]
-    config = compose([*PLAIN, *others])
+    """Train, score dev and test, and return the folder of the run."""
+    given = [f"trainer.{argument}" if argument.startswith("epochs=") else argument for argument in arguments]
+    config = compose([*PLAIN, *given])
+    folder = f"plain-{config.data.name}-{config.model.name}"
+    config = replace(config, model=replace(config.model, name="plain"))
+    with recipe_run("benchmarks/plain_recipe.py", folder, config) as (run, corpus):
+        rule, began = sentence_rule(config.data), time.monotonic()
+        set_seed(config.seed)
+        model = build_model(config.model, config.task)
+        train(config, model, training_rows(model, corpus.train, rule), corpus.dev)
+        assert isinstance(model.network, SoftmaxHead)
+        facts = {
+            "device": str(model.network.device),
+            "n_parameters": model.n_parameters,
+            "settings": {"unit": "sentence", "batch": BATCH, "max_tokens": min(MAX_TOKENS, n_readable(model.network))},
+        }
+        finish(run, corpus, lambda articles: predict(model, articles, rule), seconds=round(time.monotonic() - began, 1), **facts)
+    return run.path
+
+
+@contextmanager
+def recipe_run(recipe: str, folder: str, config: TrainConfig) -> Iterator[tuple[Run, Corpus]]:
+    """Begin a run of `recipe` in its own folder below models/`folder`, and yield it with its corpus; given up if anything fails."""
     if config.task.kind != NER:
         sys.exit(f"task={config.task.name}: the recipe is one for mentions")
-    epochs = int(own.get("epochs", config.trainer.epochs))
-    corpus, rule = load_corpus(config.data, config.task), sentence_rule(config.data)
-    facts = {**facts_of(config, arguments), "epochs": epochs}
-    began = time.monotonic()
-    set_seed(config.seed)
-    model = build_model(config.model, config.task)
-    train(config, model, training_rows(model, corpus.train, rule), corpus.dev, epochs)
-    facts["seconds"] = round(time.monotonic() - began, 1)
-    predicted = {name: predict(model, corpus.split(name), rule) for name in ("dev", "test")}
-    return save_scores(f"plain-{config.data.name}-{config.model.name}", config, corpus, predicted, facts)
+    corpus = load_corpus(config.data, config.task)
+    run = Run(MODELS / folder / f"{time.strftime('%Y%m%d-%H%M%S')}-s{config.seed}")
+    run.begin(config, fingerprint(corpus.articles), recipe=recipe)
+    run.save_surfaces(train_surfaces(corpus.train))
+    try:
+        yield run, corpus
+    except BaseException:
+        run.forget()
+        raise
 
 
-def facts_of(config: TrainConfig, arguments: Sequence[str]) -> dict[str, Any]:
-    """Return what is known of a training when it begins."""
-    return {"schema_version": SCHEMA_VERSION, **provenance(), "arguments": [*arguments], "seed": config.seed}
-
-
-def save_scores(
-    name: str, config: TrainConfig, corpus: Corpus, predicted: Mapping[str, Sequence[Article]], facts: Mapping[str, Any]
-) -> Path:
-    """Print the scores of what a recipe predicts for some splits, write them with `facts` below models/, and return the file."""
-    scores = {split: score(corpus.split(split), articles, config.task) for split, articles in predicted.items()}
-    folder = MODELS / name / f"{time.strftime('%Y%m%d-%H%M%S')}-s{config.seed}"
-    folder.mkdir(parents=True)
-    write_json(folder / "metrics.json", {**facts, **scores})
-    for split, scored in scores.items():
-        print(f"{split:<5} micro F1 {percent(scored['strict']['micro']['f1'])}  macro F1 {percent(scored['strict']['macro']['f1'])}")
-    print(f"{facts['seconds']:.0f} s; scores: {folder / 'metrics.json'}")
-    return folder / "metrics.json"
+def finish(run: Run, corpus: Corpus, read: Callable[[Sequence[Article]], Sequence[Article]], **facts: Any) -> None:
+    """Score on dev and test what `read` finds, print and save it, and mark the run as finished with `facts`."""
+    task = run.config().task
+    for name in ("dev", "test"):
+        gold, began = corpus.split(name), time.monotonic()
+        pred = read([article.bare() for article in gold])
+        metrics = save_evaluation(run, name, gold, pred, task, seconds=time.monotonic() - began)
+        averages = (f"{average} F1 {percent(metrics['strict'][average]['f1'])}" for average in ("micro", "macro"))
+        print(f"{name:<5} {'  '.join(averages)}")
+    run.finish(**facts)
+    print(f"{facts['seconds']:.0f} s; run: {run.path}")
 
 
 if __name__ == "__main__":

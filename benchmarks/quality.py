@@ -27,7 +27,8 @@ from sitrep.comparison import mean_over_seeds
 from sitrep.config import TrainConfig, load
 from sitrep.corpus import load_corpus
 from sitrep.errors import InputError
-from sitrep.runs import Run, finished_runs, provenance
+from sitrep.provenance import provenance
+from sitrep.runs import Run, finished_runs
 from sitrep.shell import CONFIGS, quote_path
 from sitrep.terminal import mean_and_deviation
 

@@ -4,8 +4,9 @@ python benchmarks/spacy_recipe.py [seed=1] [data=...] [data.path=...]
 
 Needs spaCy: pip install 'sitrep[spacy]'. Same split, labels and scorer as `train.py`. The settings are those of
 `spacy init config --lang en --pipeline ner --optimize efficiency`, the best step on dev is kept. A mention whose ends are not those
-of spaCy's tokens is not learnt, and counted. Prints F1 on dev and test and the seconds of training, and writes them to
-models/spacy-<data>/<time>-s<seed>/metrics.json.
+of spaCy's tokens is not learnt, and counted. Prints F1 on dev and test and the seconds of training, and leaves
+models/spacy-<data>/<time>-s<seed>/: a run without a model, which `compare.py` takes. Its `settings` are what spaCy trained by; of its
+`config` spaCy takes task, data and seed.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import spacy
-from plain_recipe import compose, facts_of, save_scores
+from plain_recipe import compose, finish, recipe_run
 from spacy.cli.init_config import init_config
 from spacy.cli.train import train
 from spacy.language import Language
@@ -26,8 +27,8 @@ from spacy.tokens import DocBin
 from spacy.util import filter_spans
 
 from sitrep.articles import Article, Span
-from sitrep.config import NER
-from sitrep.corpus import load_corpus
+
+INIT = "spacy init config --lang en --pipeline ner --optimize efficiency"
 
 
 def write_docs(articles: Sequence[Article], path: Path) -> int:
@@ -65,17 +66,22 @@ def predict(pipeline: Language, articles: Sequence[Article]) -> list[Article]:
     ]
 
 
-def main(arguments: Sequence[str]) -> None:
-    """Train, score dev and test, and write the scores."""
-    config = compose(arguments)
-    if config.task.kind != NER:
-        sys.exit(f"task={config.task.name}: the recipe is one for mentions")
-    corpus = load_corpus(config.data, config.task)
-    facts, began = facts_of(config, arguments), time.monotonic()
-    pipeline = train_pipeline(corpus.train, corpus.dev, config.seed)
-    facts["seconds"] = round(time.monotonic() - began, 1)
-    predicted = {name: predict(pipeline, corpus.split(name)) for name in ("dev", "test")}
-    save_scores(f"spacy-{config.data.name}", config, corpus, predicted, facts)
+def n_parameters(pipeline: Language) -> int:
+    """Return the number of weights of all components."""
+    nodes = [node for _, pipe in pipeline.pipeline for node in pipe.model.walk()]
+    return sum(node.get_param(name).size for node in nodes for name in node.param_names if node.has_param(name))
+
+
+def main(arguments: Sequence[str]) -> Path:
+    """Train, score dev and test, and return the folder of the run."""
+    config = compose([*arguments, "device=cpu"])
+    config = replace(config, model=replace(config.model, name="spacy", package=None, sha256=None, path=INIT))
+    with recipe_run("benchmarks/spacy_recipe.py", f"spacy-{config.data.name}", config) as (run, corpus):
+        began = time.monotonic()
+        pipeline = train_pipeline(corpus.train, corpus.dev, config.seed)
+        facts = {"device": "cpu", "n_parameters": n_parameters(pipeline), "settings": pipeline.config["training"]}
+        finish(run, corpus, lambda articles: predict(pipeline, articles), seconds=round(time.monotonic() - began, 1), **facts)
+    return run.path
 
 
 if __name__ == "__main__":

@@ -1,29 +1,31 @@
 """The arithmetic of the benchmarks: what their tables are computed from."""
 
-import json
 import re
-import sys
+from collections import Counter
 from dataclasses import replace
+from pathlib import Path
 
+import numpy as np
+import plain_recipe
 import pytest
+import quality
+import scoring_speed
+import simulations
 import torch
-from factories import ROOT, make_article, make_data, make_run, make_task, train_options
-from tiny import ENTITIES, SMALL, own_data
+from factories import ROOT, make_article, make_data, make_run, refused, train_options
+from tiny import SMALL, compose, own_data
 from torch.utils.flop_counter import FlopCounterMode
+from train_speed import grouped_batches, linear_shapes, multiply_adds, padding, random_batches
 from transformers import BertConfig, BertForTokenClassification
 
-from sitrep.articles import Article, Span
+from sitrep.articles import Article, Span, fingerprint
 from sitrep.config import TrainConfig, load
 from sitrep.corpus import load_corpus
+from sitrep.jobs import compare, evaluate, predict, train
+from sitrep.matching import EXTRA, HIT, MISSED, strict
 from sitrep.models import build_model
-from sitrep.runs import MODELS
-from sitrep.scoring import score
-
-sys.path.insert(0, str(ROOT / "benchmarks"))
-
-import plain_recipe
-import quality
-from train_speed import grouped_batches, linear_shapes, multiply_adds, padding, random_batches
+from sitrep.runs import MODELS, Run
+from sitrep.scoring import averages, ratios, score
 
 
 @pytest.mark.parametrize("n_tokens", [16, 48])
@@ -50,6 +52,47 @@ def test_every_row_stands_in_one_batch(n_rows):
     shapes = [(1, 3 + row % 40) for row in range(n_rows)]
     for batches in (random_batches(n_rows, 1), grouped_batches(shapes, 1)):
         assert sorted(row for batch in batches for row in batch) == list(range(n_rows))
+
+
+def test_simulated_labels_have_the_f1_that_is_said():
+    counts = simulations.simulate(np.random.default_rng(0), 20_000).sum(axis=1)
+    averaged = {name: values[0, 2] for name, values in averages(counts).items()}
+    found = {**{str(label): f1 for label, f1 in enumerate(ratios(counts)[0, :, 2])}, **averaged}
+    assert found == pytest.approx(simulations.truth(), abs=0.02)
+
+
+def test_simulated_models_read_the_same_articles():
+    one, other = simulations.simulate(np.random.default_rng(0), 40, gains=(0.0, 0.0))
+    marked = [counts[..., 0] + counts[..., 2] for counts in (one, other)]
+    assert (marked[0] == marked[1]).all() and (one != other).any()
+
+
+def test_simulations_are_printed_as_tables(capsys):
+    simulations.main(["simulations=2"])
+    lines = capsys.readouterr().out.splitlines()
+    assert (
+        lines[0] == "2 simulations, seed 1" and [line.split(" | ")[0] for line in lines if line.startswith("| 40")] == ["| 40 articles"] * 2
+    )
+    with pytest.raises(SystemExit, match="unknown: sims"):
+        simulations.main(["sims=2"])
+
+
+def test_the_mentions_whose_scoring_is_timed_are_as_said():
+    gold, pred = scoring_speed.draw_articles(30, 40, np.random.default_rng(0))
+    kinds = Counter(what for one, other in zip(gold, pred, strict=True) for _, what in strict(one, other))
+    assert sum(len(article.spans) for article in gold) == sum(len(article.spans) for article in pred) == 1200
+    assert kinds[HIT] / 1200 == pytest.approx(0.7, abs=0.04) and kinds[EXTRA] == kinds[MISSED] == 1200 - kinds[HIT]
+    tags = scoring_speed.tags_of(gold)
+    assert {len(row) for row in tags} == {len(gold[0].text)} and sum(tag[0] == "B" for row in tags for tag in row) == 1200
+
+
+def test_the_speed_of_scoring_is_shown_beside_seqeval(capsys):
+    scoring_speed.main(["articles=8", "mentions=5"])
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split(" | ")[:2] for line in lines[2:5]] == [["| 2", "10"], ["| 4", "20"], ["| 8", "40"]]
+    assert lines[-1].startswith("intervals of one rule, 8 articles, 10 labels, 10,000 resamples: ")
+    with pytest.raises(SystemExit, match="unknown: article"):
+        scoring_speed.main(["article=2"])
 
 
 SENTENCES = make_article("a", "[Amina](PERSON) left.  She saw [Gao](LOCATION).\n \nThen [Red Banner](ARMED_GROUP) came")
@@ -83,14 +126,60 @@ def test_what_the_plain_recipe_cuts_is_neither_learnt_nor_found(encoder):
     assert [span.start for span in found.spans] == [*range(0, 2 * size, 2), 161, 163, 165]
 
 
-def test_the_plain_recipe_scores_whole_articles(encoder, corpus, tmp_path, monkeypatch):
+@pytest.fixture
+def plain_run(encoder, corpus, tmp_path, monkeypatch):
+    """A run of the plain recipe, of one epoch."""
     monkeypatch.chdir(tmp_path)
-    file = plain_recipe.main([*own_data(corpus), *SMALL, "model=hub", f"model.path={encoder}", "epochs=1", "seed=2"])
-    assert re.fullmatch(r"models/plain-own-hub/\d{8}-\d{6}-s2/metrics.json", str(file))
-    scores = json.loads(file.read_text())
-    articles = load_corpus(plain_recipe.compose(own_data(corpus)).data, make_task(labels=ENTITIES))
-    assert (scores["seed"], scores["epochs"]) == (2, 1) and scores["seconds"] > 0
-    assert scores["test"]["strict"]["micro"]["support"] == sum(len(article.spans) for article in articles.test)
+    return Run(plain_recipe.main([*own_data(corpus), *SMALL, "model=hub", f"model.path={encoder}", "epochs=1", "seed=2"]))
+
+
+def test_the_plain_recipe_leaves_a_run_with_what_it_did(plain_run, corpus):
+    assert re.fullmatch(r"models/plain-own-hub/\d{8}-\d{6}-s2", str(plain_run.path))
+    config, info = plain_run.config(), plain_run.info()
+    assert (config.model.name, config.model.head, config.seed) == ("plain", "softmax", 2)
+    assert (config.trainer.epochs, config.trainer.learning_rate, config.trainer.precision) == (1, 5e-5, "fp32")
+    assert info["settings"] == {"unit": "sentence", "batch": 16, "max_tokens": 62}
+    assert (info["status"], info["device"]) == ("finished", "cpu") and info["seconds"] > 0 and info["n_parameters"] > 1000
+    articles = load_corpus(config.data, config.task)
+    assert info["data_sha256"] == fingerprint(articles.articles)
+    for name, gold in (("dev", articles.dev), ("test", articles.test)):
+        metrics = plain_run.metrics(name)
+        assert plain_run.articles("gold", name) == list(gold) and metrics["data_sha256"] == fingerprint(gold)
+        assert metrics["strict"] == score(gold, plain_run.articles("predictions", name), config.task)["strict"]
+
+
+def test_a_run_of_a_recipe_is_compared_and_not_loaded(plain_run, corpus, capsys):
+    train(compose("train", *own_data(corpus), "model=lookup"), Path("models/own-ner-lookup/1"))
+    evaluate(compose("evaluate", "run=latest"))
+    assert compare(compose("compare", f"runs=[latest:ner,{plain_run.path}]")) == 0
+    assert "plain-own-hub" in capsys.readouterr().out
+    with refused("was made by benchmarks/plain_recipe.py", "no model", "compare.py"):
+        evaluate(compose("evaluate", f"run={plain_run.path}"))
+    with refused("was made by benchmarks/plain_recipe.py"):
+        predict(compose("predict", f"run={plain_run.path}", f"input={corpus}", "output=found.jsonl"))
+
+
+def test_a_recipe_that_fails_leaves_no_run(corpus, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with refused("model.path=nowhere"):
+        plain_recipe.main([*own_data(corpus), "model=hub", "model.path=nowhere"])
+    assert not list(tmp_path.rglob("run.json"))
+
+
+def test_the_spacy_recipe_leaves_a_run_with_what_it_did(corpus, tmp_path, monkeypatch):
+    spacy = pytest.importorskip("spacy", reason="spaCy is not installed")
+    import spacy_recipe
+
+    monkeypatch.chdir(tmp_path)
+    blank = spacy.blank("en")
+    blank.add_pipe("ner").add_label("PERSON")
+    blank.initialize()
+    monkeypatch.setattr(spacy_recipe, "train_pipeline", lambda *_: blank)  # its own training takes minutes
+    run = Run(spacy_recipe.main(own_data(corpus)))
+    info = run.info()
+    assert (info["status"], info["device"], run.config().model.name) == ("finished", "cpu", "spacy")
+    assert info["settings"]["max_epochs"] == 0 and info["n_parameters"] > 1000
+    assert run.metrics("test")["strict"]["micro"]["support"] == sum(len(article.spans) for article in run.articles("gold", "test"))
 
 
 @pytest.fixture

@@ -93,7 +93,7 @@ def test_seeds_of_one_sweep_share_a_column(corpus, encoder, tmp_path):
     assert done.returncode == 0, done.stderr
     lines = done.stdout.splitlines()
     assert lines[0].startswith(f"A  {folders[0]}  (seed 1, ") and lines[1].startswith(f"   {folders[1]}  (seed 2, ")
-    assert " ± " in next(line for line in lines if "micro" in line) and "B" not in lines[3]
+    assert " ± " in lines[2] and "over seeds" in lines[2] and lines[3].startswith("strict F1 on 'dev'")
 
 
 def test_a_task_of_ones_own_is_one_yaml(corpus, encoder, tmp_path):

@@ -5,6 +5,7 @@ from factories import LABELS, make_article, make_run, refused
 
 from sitrep.articles import fingerprint
 from sitrep.comparison import compare_runs
+from sitrep.formats import jsonl
 from sitrep.scoring import score
 
 GOLD = [make_article("1", "[Amina](PERSON) in [Gao](LOCATION).")]
@@ -21,9 +22,9 @@ def scored_run(tmp_path):
 
     def make(name, pred=GOOD, gold=GOLD, **changes):
         run = make_run(tmp_path / name, **changes)
-        strict = score(gold, pred, run.config().task)["strict"]
-        run.save_evaluation({"name": "test", "n_articles": len(gold), "data_sha256": fingerprint(gold), "strict": strict}, gold, pred)
-        run.finish(seconds=2.0)
+        facts = {"name": "test", "n_articles": len(gold), "data_sha256": fingerprint(gold), "seconds": 0.5}
+        run.save_evaluation({**facts, **score(gold, pred, run.config().task)}, gold, pred)
+        run.finish(seconds=2.0, n_parameters=7)
         return run
 
     return make
@@ -37,9 +38,10 @@ def test_scores_stand_beside_each_other_in_the_order_given(scored_run):
     }  # fmt: skip
     rows = [(group["letter"], group["runs"], group["f1"]["micro"]) for group in comparison["groups"]]
     assert rows == [
-        ("A", [{"path": str(runs[0].path), "seed": 1, "seconds": 2.0}], {"mean": pytest.approx(2 / 3), "sd": None}),
-        ("B", [{"path": str(runs[1].path), "seed": 1, "seconds": 2.0}], {"mean": 1.0, "sd": None}),
-    ]
+        ("A", [{"path": str(runs[0].path), "seed": 1, "seconds": 2.0}], {"mean": pytest.approx(2 / 3), "sd": None, "interval": None}),
+        ("B", [{"path": str(runs[1].path), "seed": 1, "seconds": 2.0}], {"mean": 1.0, "sd": None, "interval": None}),
+    ]  # one article has no interval
+    assert comparison["groups"][0]["cost"] == {"seconds": 2.0, "n_parameters": 7, "articles_per_second": 2.0}
     assert comparison["support"] == {"PERSON": 1, "LOCATION": 1, "ARMED_GROUP": 0}
 
 
@@ -53,9 +55,10 @@ def test_runs_that_differ_only_by_seed_stand_together(scored_run):
     assert [row["seed"] for row in groups[0]["runs"]] == [1, 2, 3]
     assert [(group["letter"], group["repeats"]) for group in groups] == [("A", None), ("B", None), ("C", "A")]
     f1s = [2 / 3, 1, 1]
-    assert groups[0]["f1"]["micro"] == {"mean": pytest.approx(statistics.fmean(f1s)), "sd": pytest.approx(statistics.stdev(f1s))}
+    expected = {"mean": pytest.approx(statistics.fmean(f1s)), "sd": pytest.approx(statistics.stdev(f1s)), "interval": None}
+    assert groups[0]["f1"]["micro"] == expected
     assert groups[0]["f1"]["LOCATION"]["mean"] == pytest.approx(2 / 3)
-    assert groups[0]["f1"]["ARMED_GROUP"] == {"mean": None, "sd": None}
+    assert groups[0]["f1"]["ARMED_GROUP"] == {"mean": None, "sd": None, "interval": None}
 
 
 @pytest.mark.parametrize("facts", [{"commit": "f" * 40}, {"data_sha256": "f" * 64}, {"resumed": [{"commit": "f" * 40}]}])
@@ -67,12 +70,78 @@ def test_runs_of_another_commit_or_data_stand_apart(scored_run, facts):
     assert [group["repeats"] for group in groups] == [None, None]
 
 
-def test_example_f1_of_classes_has_a_mean(scored_run):
-    runs = [scored_run("1"), scored_run("2", seed=2)]
-    for run, value in zip(runs, (0.5, 0.7), strict=True):
-        run.save_evaluation({**run.metrics("test"), "example_f1": value}, GOLD, GOOD)
-    (group,) = compare_runs(runs, "test")["groups"]
-    assert group["f1"]["example F1"] == {"mean": pytest.approx(0.6), "sd": pytest.approx(statistics.stdev([0.5, 0.7]))}
+TOPICS = {
+    "model__kind": "encoder", "model__path": "x", "task__kind": "multi-label", "task__field": "topics",
+    "task__labels": ["bombing", "arrest"], "task__thresholds": "fixed", "task__pooling": "mean",
+}  # fmt: skip
+
+
+def topical(*labels):
+    """Return an article for each of the sets of topics."""
+    return [make_article(str(number), labels={"topics": tuple(names)}) for number, names in enumerate(labels)]
+
+
+def test_class_fields_are_compared_by_example_f1_too(scored_run):
+    gold = topical(["bombing"], ["arrest"], [], ["bombing", "arrest"])
+    poor, fair, good = topical([], ["arrest"], [], ["bombing"]), topical(["bombing"], [], [], ["bombing"]), gold
+    runs = [scored_run("1", poor, gold, **TOPICS), scored_run("2", fair, gold, seed=2, **TOPICS)]
+    comparison = compare_runs([*runs, scored_run("b", good, gold, model__name="b", **TOPICS)], "test")
+    a, b = (group["f1"]["example F1"] for group in comparison["groups"])
+    assert a["mean"] == pytest.approx((0 + 1 + 2 / 3) / 3) and b["mean"] == 1.0  # the third article is empty on both sides
+    low, high = a["interval"]
+    assert 0 <= low <= a["mean"] <= high <= 1
+    (difference,) = comparison["differences"]
+    row = difference["rows"]["example F1"]
+    assert row["value"] == pytest.approx(1 - a["mean"]) and row["interval"][1] == pytest.approx(1 - low) and 0 < row["p"] < 1
+    assert (difference["a"], difference["b"], difference["config"]) == ("A", "B", {"model.name": ["lookup", "b"]})
+    assert [(row["id"], row["kind"], row["label"], row["text"]) for row in difference["fixed"]] == [("3", "missed", "arrest", "")]
+
+
+def mentions(*marked):
+    return [make_article(str(number), text) for number, text in enumerate(marked)]
+
+
+def test_differences_are_those_of_f1_and_p_values_are_corrected(scored_run):
+    gold = mentions(*["[Amina](PERSON) met [Sow](PERSON) in [Gao](LOCATION)."] * 12)
+    worse = mentions(*["[Amina](PERSON) met Sow in [Gao](LOCATION)."] * 10, *["[Amina](PERSON) met [Sow](PERSON) in Gao."] * 2)
+    comparison = compare_runs([scored_run("a", worse, gold), scored_run("b", gold, gold, model__name="b")], "test")
+    (difference,) = comparison["differences"]
+    f1s = [group["f1"] for group in comparison["groups"]]
+    for name, row in difference["rows"].items():
+        if name == "ARMED_GROUP":
+            assert row == {"value": None, "interval": None, "p": None, "p_holm": None}
+            continue
+        assert row["value"] == pytest.approx(f1s[1][name]["mean"] - f1s[0][name]["mean"])
+        assert row["interval"][0] <= row["value"] <= row["interval"][1]
+    person, location = difference["rows"]["PERSON"], difference["rows"]["LOCATION"]
+    assert person["p"] < 0.01 < location["p"]
+    assert (person["p_holm"], location["p_holm"]) == (2 * person["p"], max(2 * person["p"], location["p"]))
+    assert difference["rows"]["micro"]["p_holm"] is None
+    assert [(row["id"], row["text"]) for row in difference["fixed"]] == [
+        *((str(n), "Sow") for n in range(10)),
+        ("10", "Gao"),
+        ("11", "Gao"),
+    ]
+    assert difference["fixed"][0] == {
+        "id": "0", "kind": "missed", "label": "PERSON", "start": 10, "end": 13, "text": "Sow", "before": "Amina met ", "after": " in Gao.",
+    }  # fmt: skip
+    assert difference["broken"] == []
+
+
+def test_every_later_group_is_held_against_the_first(scored_run):
+    runs = [scored_run("a"), scored_run("b", BAD, model__name="b"), scored_run("c", model__name="c")]
+    differences = compare_runs(runs, "test")["differences"]
+    assert [(row["a"], row["b"], len(row["fixed"]), len(row["broken"])) for row in differences] == [("A", "B", 0, 1), ("A", "C", 0, 0)]
+
+
+def test_predictions_that_do_not_fit_the_gold_are_refused(scored_run, tmp_path):
+    runs = [scored_run("a"), scored_run("b")]
+    jsonl.write([make_article("2", "Rain.")], runs[1].path / "predictions/test.jsonl")
+    with refused(f"{tmp_path / 'b'}/predictions/test.jsonl", "missing in the prediction: 1"):
+        compare_runs(runs, "test")
+    jsonl.write([make_article("1", "Rain.")], runs[0].path / "gold/test.jsonl")
+    with refused(f"{tmp_path / 'a'}/gold/test.jsonl", "not what the scores were made with"):
+        compare_runs(runs, "test")
 
 
 def test_runs_after_z_are_numbered(scored_run):
@@ -105,13 +174,5 @@ def test_what_differs_cannot_be_compared(scored_run, tmp_path, changes, what, va
 
 def test_runs_of_different_tasks_cannot_be_compared(scored_run):
     article = make_article("1", labels={"topics": ("bombing",)})
-    encoder = {"model__kind": "encoder", "model__path": "x"}
-    topics = {
-        "task__kind": "multi-label",
-        "task__field": "topics",
-        "task__labels": ["bombing"],
-        "task__thresholds": "fixed",
-        "task__pooling": "mean",
-    }
     with refused("their task differ", "topics (multi-label)", "named entities"):
-        compare_runs([scored_run("a"), scored_run("b", [article], [article], **encoder, **topics)], "test")
+        compare_runs([scored_run("a"), scored_run("b", [article], [article], **TOPICS)], "test")

@@ -2,17 +2,16 @@
 
 import numpy as np
 import pytest
+import simulations
+from scipy import stats
 
-from sitrep.intervals import LEVEL, interval, resample
-from sitrep.scoring import averages, ratios
+from sitrep.intervals import LEVEL, interval, mean_interval, resample
+from sitrep.scoring import AVERAGES, averages
 
 
 def simulate(random, n_articles):
-    """Return (n_articles, 1, 3) counts of articles with many or few mentions that are easy or hard."""
-    n_marked = random.poisson(random.gamma(3, 10, size=n_articles))
-    share = random.beta(8, 2, size=n_articles)
-    hits = random.binomial(n_marked, share)
-    return np.stack([hits, random.poisson(n_marked * (1 - share)), n_marked - hits], axis=-1)[:, None]
+    """Return (n_articles, 1, 3) counts of a label of true F1 0.8."""
+    return simulations.simulate(random, n_articles, mentions=(10.0,), f1s=(0.8,))[0]
 
 
 def test_as_many_articles_are_drawn_as_there_are():
@@ -37,16 +36,31 @@ def test_all_at_once_is_as_in_chunks(monkeypatch):
 
 
 def test_intervals_hold_the_truth_as_often_as_they_say():
-    random = np.random.default_rng(1)
-    truth = ratios(simulate(random, 400_000).sum(axis=0))[0, 2]
-    held = 0
+    random, held = np.random.default_rng(1), 0
     for seed in range(300):
         low, high = interval(averages(resample(simulate(random, 40), 1000, seed))["micro"][:, 2], 40)
-        held += low <= truth <= high
+        held += low <= 0.8 <= high
     assert LEVEL == 0.95 and 0.92 <= held / 300 <= 0.98
+
+
+def test_intervals_of_averages_and_of_labels_hold_the_truth():
+    held = simulations.coverage(40, 300, n_resamples=1000)
+    assert all(0.92 <= held[name] <= 0.98 for name in (*AVERAGES, "labels"))
 
 
 def test_what_is_mostly_undefined_has_no_interval():
     assert interval(np.array([np.nan, np.nan, 1.0]), 9) is None
     assert interval(np.array([np.nan, 1.0, 1.0]), 9) == [1, 1]
     assert interval(np.array([1.0, 1.0, 1.0]), 1) is None  # one article says nothing of others
+
+
+def test_interval_of_a_mean_is_that_of_t():
+    values = np.random.default_rng(0).normal(0.6, 0.1, size=60)
+    expected = stats.t.interval(LEVEL, 59, values.mean(), stats.sem(values))
+    assert mean_interval(values) == pytest.approx(expected, abs=0.002)
+    assert mean_interval(np.append(values, [np.nan] * 5)) == pytest.approx(expected, abs=0.002)
+
+
+@pytest.mark.parametrize(("values", "expected"), [([], None), ([np.nan] * 3, None), ([0.5], None), ([0.5] * 3, [0.5, 0.5])])
+def test_interval_of_the_mean_of_few(values, expected):
+    assert mean_interval(np.array(values)) == expected

@@ -63,13 +63,14 @@ def test_the_files_of_a_run(request, copy_run, fixture):
     run = copy_run(request.getfixturevalue(fixture))
     baseline = {"lookup_run": {"lookup.json"}, "tfidf_run": {"tfidf.skops"}}.get(fixture)
     trained = {f"checkpoint/{name}" for name in baseline or CHECKPOINT}
-    trained |= {".lock", "run.json", "metrics/dev.json", "gold/dev.jsonl", "predictions/dev.jsonl"}
+    trained |= {".lock", "run.json", "metrics/dev.json", "gold/dev.jsonl", "predictions/dev.jsonl", "errors/dev.jsonl"}
+    trained |= {"surfaces.json"} if fixture in ("ner_run", "lookup_run") else set()
     trained |= set() if baseline else {"history.jsonl"}
     trained |= {"checkpoint/head.safetensors"} if fixture in ("ner_run", "topics_run") else set()
     trained |= {"calibration.json"} if fixture in ("topics_run", "tfidf_run") else set()
     assert files(run) == trained
     evaluate(run)
-    assert files(run) == trained | {"metrics/test.json", "gold/test.jsonl", "predictions/test.jsonl"}
+    assert files(run) == trained | {"metrics/test.json", "gold/test.jsonl", "predictions/test.jsonl", "errors/test.jsonl"}
     assert (run.info()["status"], run.metrics("test")["n_articles"]) == ("finished", 4)
 
 
@@ -292,6 +293,25 @@ def test_compare_the_baseline_with_an_encoder(ner_run, lookup_run, copy_run, cap
         assert f"{100 * run.metrics('test')['strict']['micro']['f1']:.1f}" in shown
     by_glob = compose("compare", f"runs={runs[0].path.parents[1]}/*/*")
     assert jobs.compare(by_glob) == 0
+
+
+def test_a_comparison_is_written_and_fails_where_the_later_run_is_worse(ner_run, lookup_run, tmp_path, caplog):
+    def compare(*runs, **options):
+        arguments = [f"{key}={value}" for key, value in options.items()]
+        return jobs.compare(compose("compare", f"runs=[{runs[0].path},{runs[1].path}]", "name=dev", *arguments))
+
+    assert compare(ner_run, lookup_run, output=tmp_path / "out") == 0
+    written = json.loads((tmp_path / "out/comparison.json").read_text())
+    gain = 100 * written["differences"][0]["rows"]["micro"]["value"]
+    better, worse = (lookup_run, ner_run) if gain > 0 else (ner_run, lookup_run)
+    assert abs(gain) > 0.1 and written["schema_version"] == 1
+    assert compare(worse, better, fail_below=0) == 0
+    assert compare(better, worse, fail_below=-abs(gain) - 0.1) == 0
+    assert not caplog.records
+    assert compare(better, worse, fail_below=-abs(gain) + 0.05) == 1
+    assert f"B - A is -{abs(gain):.1f} points of micro F1, below fail_below=" in caplog.text
+    with pytest.raises(InputError, match=r"output=.*page.html: name a folder"):
+        compare(better, worse, output=tmp_path / "page.html")
 
 
 def test_compare_the_baseline_of_a_class_field_with_an_encoder(tfidf_run, topics_run, capsys):

@@ -10,7 +10,7 @@ from factories import ROOT
 PACKAGE = ROOT / "src" / "sitrep"
 FLOORS = (
     {"sitrep", "errors"},
-    {"articles", "casing", "loading", "processes"},
+    {"articles", "casing", "loading", "processes", "provenance"},
     {"config"},
     {"formats.files"},
     {f"formats.{name}" for name in ("annotated", "brat", "conll", "indicators", "jsonl", "re3d", "text")},
@@ -18,8 +18,8 @@ FLOORS = (
     {"ranking"},
     {"scoring", "splits", "runs", "leaks"},
     {"corpus", "terminal"},
-    {"windows", "lookup", "calibration", "significance", "unlabelled"},
-    {"heads.base", "heads.chain", "sampling"},
+    {"windows", "lookup", "calibration", "significance", "diagnosis", "unlabelled"},
+    {"heads.base", "heads.chain", "sampling", "changes", "evaluation"},
     {"heads.tags", "heads.spans", "heads.mlm"},
     {"heads.classes"},
     {"heads"},

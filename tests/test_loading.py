@@ -11,7 +11,7 @@ EVALUATE = {
     "run": "latest", "split": None, "articles": None, "name": None, "format": None, "text_dir": None, "drop_labels": [], "device": "cpu",
 }  # fmt: skip
 PREDICT = {"input": "in", "output": "out.jsonl", "format": None, "overwrite": False, "strict": False, "device": "cpu"}
-COMPARE = {"runs": ["a", "b"], "name": "test"}
+COMPARE = {"runs": ["a", "b"], "name": "test", "output": None, "fail_below": None}
 
 
 def test_load_gives_the_values_as_they_are():
@@ -40,7 +40,7 @@ def test_references_are_resolved():
 
 
 def test_hydra_part_is_left_out():
-    assert load(CompareConfig, {**COMPARE, "hydra": {"job": {"name": "x"}}}) == CompareConfig(["a", "b"], "test")
+    assert load(CompareConfig, {**COMPARE, "hydra": {"job": {"name": "x"}}}) == CompareConfig(["a", "b"], "test", None, None)
 
 
 @pytest.mark.parametrize(("schema", "options", "key"), [(CompareConfig, COMPARE, "runs"), (PredictConfig, PREDICT, "run")])
@@ -56,8 +56,8 @@ def test_evaluate_takes_one_run_not_a_list():
 
 @pytest.mark.parametrize("path", ["models/${x}", r"models\${x}", r"a\\${b}", "${", "$", "\\"])
 def test_a_plain_value_is_no_reference_and_a_resolved_one_is_not_read_again(path):
-    assert load(CompareConfig, {"runs": [path], "name": "test"}).runs == [path]
-    composed = OmegaConf.create({"runs": [r"models/\${x}"], "name": "test"})
+    assert load(CompareConfig, {**COMPARE, "runs": [path]}).runs == [path]
+    composed = OmegaConf.create({**COMPARE, "runs": [r"models/\${x}"], "name": "test"})
     assert load(CompareConfig, composed).runs == ["models/${x}"]
 
 

@@ -46,7 +46,19 @@ def test_two_processes_train_one_model(launcher, train, encoder, corpus_copy, tm
     run = launch(launcher, *arguments, cwd=tmp_path)
     assert run.info()["status"] == "finished"
     files = {path.name for path in run.path.iterdir()}
-    assert files == {".hydra", ".lock", "train.log", "run.json", "history.jsonl", "checkpoint", "metrics", "gold", "predictions"}
+    assert files == {
+        ".hydra",
+        ".lock",
+        "train.log",
+        "run.json",
+        "history.jsonl",
+        "checkpoint",
+        "metrics",
+        "gold",
+        "predictions",
+        "errors",
+        "surfaces.json",
+    }
     history = [json.loads(line) for line in (run.path / "history.jsonl").read_text().splitlines()]
     assert [row["epoch"] for row in history] == list(range(1, 11))
     one = train(tmp_path / "one", *RATES)

@@ -9,8 +9,9 @@ from reporting import HOSTILE, MORE, TOPICS, evaluated_run, make_comparison, ope
 from sitrep.articles import Article, Span
 from sitrep.reports.articles import MAX_ARTICLES, pair_up, share_out, show_articles
 from sitrep.reports.comparison import MAX_MENTIONS, write_comparison_report
-from sitrep.reports.pages import flatten, write_text
+from sitrep.reports.pages import rows_of, write_text
 from sitrep.reports.run import write_run_report
+from sitrep.runs import write_json
 
 GOLD = make_article("a1", "[Ali](PERSON) went to [Gao](LOCATION).\n\nThe [Front](ARMED_GROUP) left [Mopti](LOCATION).")
 PRED = make_article("a1", "[Ali](PERSON) went to [Gao](ARMED_GROUP).\n\nThe [Front](ARMED_GROUP) left Mopti.")
@@ -58,6 +59,13 @@ def test_class_fields_show_labels_with_scores(tmp_path):
     assert "Average precision" in page.texts("h3")
 
 
+def test_a_wrong_label_of_a_multi_class_field_is_one_mistake(tmp_path):
+    options = {**TOPICS, "task__kind": "multi-class", "task__field": "region", "task__thresholds": None}
+    gold, pred = (Article("a1", "Text.", labels={"region": (label,)}) for label in ("war", "peace"))
+    page = open_page(write_run_report(evaluated_run(tmp_path / "m" / "r", [(gold, pred)], **options)))
+    assert page.texts("b", data_m="0.1 1.1") == ["warwrong label", "peacewrong label"]
+
+
 def test_what_metrics_hold_besides_is_shown(ner_page):
     page = ner_page([(GOLD, PRED)], more=MORE)
     rows = ["|".join(row.split()) for row in page.texts("tr")]
@@ -81,16 +89,14 @@ def test_a_long_ledger_says_what_it_leaves_out(ner_page):
     assert "first 500 of 501" in page.texts("p", class_="warning")[0] and page.texts("td").count("nested") == 500
 
 
-def test_scores_of_an_older_version_say_so(tmp_path):
-    run = evaluated_run(tmp_path / "m" / "r", [(GOLD, PRED)], **NER)
-    metrics = run.metrics("test")
-    counts = {
-        label: {key: row[key] for key in ("precision", "recall", "f1", "support")} for label, row in metrics["strict"]["per_label"].items()
-    }
-    old = {key: metrics[key] for key in ("task", "name", "n_articles", "n_characters", "seconds", "data_sha256")}
-    ratios = dict.fromkeys(("precision", "recall", "f1"), 0.5)
-    run.save_evaluation({**old, "strict": {"micro": ratios, "macro": ratios, "per_label": counts}}, [GOLD], [PRED])
-    assert "older version" in "".join(open_page(write_run_report(run)).texts("p", class_="warning"))
+def test_an_evaluation_that_cannot_be_shown_is_named(tmp_path):
+    run = evaluated_run(tmp_path / "m" / "r", [(GOLD, PRED)], "test", "dev", "old", **NER)
+    (run.path / "gold" / "test.jsonl").unlink()
+    write_json(run.metrics_path("old"), {**run.metrics("old"), "schema_version": 1})
+    page = open_page(write_run_report(run))
+    missing, old = page.texts("p", class_="warning")
+    assert missing.startswith("'test' is not shown") and "another version" in old
+    assert [text for text in page.texts("h2") if text.startswith("Scores")] == ["Scores on dev"]
 
 
 def test_a_run_without_evaluations_and_one_without_history(tmp_path):
@@ -172,25 +178,21 @@ def test_what_is_shown_is_shared_out_and_kept_small():
     assert len(show_articles(pairs, make_task(), 9, 1).shown) == 1
 
 
-def test_gold_and_predictions_must_belong_together(tmp_path):
+def test_gold_and_predictions_must_belong_together():
     with refused("1 and 0 articles", "'a1'"):
         pair_up([GOLD], [])
     with refused("'a1'"):
         pair_up([GOLD], [Article("a1", "another text")])
-    run = evaluated_run(tmp_path / "m" / "r", [(GOLD, PRED)], **NER)
-    (run.path / "gold" / "test.jsonl").unlink()
-    with refused("gold/test.jsonl is missing", "split=test"):
-        write_run_report(run)
 
 
 def test_a_config_is_flattened():
-    assert flatten({"a": {"b": [1, None], "c": {}}, "d": True}) == [("a.b", "[1, null]"), ("a.c", "{}"), ("d", "true")]
+    assert rows_of({"a": {"b": [1, None], "c": "x"}, "d": True}) == [("a.b", "[1, null]"), ("a.c", "x"), ("d", "true")]
 
 
 def test_a_comparison_shows_differences_and_what_changed(tmp_path):
     page = open_page(write_comparison_report(make_comparison(text=HOSTILE), tmp_path / "comparison.html"))
     sure = page.texts("tr", class_="sure")
-    assert len(sure) == 1 and sure[0].startswith("PERSON") and "+10.0*" in sure[0] and "−5.0 to +20.0" in sure[0]
+    assert len(sure) == 1 and sure[0].startswith("PERSON") and "+10.0*" in sure[0] and "-5.0 to +20.0" in sure[0]
     assert page.texts("tr", data_m="1.0.0")[0].startswith(f"fixedin {HOSTILE} on")
     assert page.count("script") == 1 and page.count("img") == 0
     assert any(row.startswith("trainer.epochs510") for row in page.texts("tr"))

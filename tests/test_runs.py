@@ -5,7 +5,7 @@ import pytest
 from factories import make_article, make_run, refused, train_options
 
 from sitrep.config import TrainConfig, load
-from sitrep.runs import Run, describe_task, finished_runs, open_run, read_json, replacing, write_json
+from sitrep.runs import Run, describe_task, finished_runs, open_run, open_unfinished, read_json, replacing, write_json
 
 
 @pytest.fixture(autouse=True)
@@ -82,6 +82,19 @@ def test_latest_is_the_newest_finished_run():
     assert open_run("latest:topics") == old
 
 
+@pytest.mark.parametrize("status", ["running", "finished"])
+def test_a_run_without_a_model_is_taken_for_its_scores_only(status):
+    own, other = finished_run("a/1"), Run(Path("models/b/1"))
+    other.begin(own.config(), "0" * 64, recipe="benchmarks/x.py")
+    other.note(started="2025-01-01T00:00:00+0000", status=status)
+    assert finished_runs() == [own] and open_run("latest") == own
+    for opened, word in ((open_run, "run"), (open_unfinished, "resume")):
+        with refused(f"{word}=models/b/1: was made by benchmarks/x.py", "no model"):
+            opened("models/b/1")
+    if status == "finished":
+        assert open_run("models/b/1", with_model=False) == other
+
+
 def test_finished_runs_are_listed_oldest_first():
     months = (3, 1, 5, 2, 4, 6)
     runs = {month: finished_run(f"a/{number}", f"2024-0{month}-01T00:00:00+0000") for number, month in enumerate(months)}
@@ -107,11 +120,13 @@ def test_evaluation_is_written_and_read_back_and_replaced():
     run = make_run(Path("models/a/1"))
     gold, pred = [make_article("1", "In [Gao](LOCATION).")], [make_article("1", "In Gao.")]
     for n_articles in (2, 1):
-        run.save_evaluation({"name": "dev", "n_articles": n_articles}, gold, pred)
-    assert run.metrics("dev") == {"schema_version": 1, "name": "dev", "n_articles": 1}
+        run.save_evaluation({"name": "dev", "n_articles": n_articles}, gold, pred, [{"id": "1", "kind": "missed"}] * n_articles)
+    assert run.metrics("dev") == {"schema_version": 2, "name": "dev", "n_articles": 1}
+    assert (run.path / "errors/dev.jsonl").read_text() == '{"id": "1", "kind": "missed"}\n'
+    assert run.evaluations() == ["dev"]
     assert (run.articles("gold", "dev"), run.articles("predictions", "dev")) == (gold, pred)
     files = [str(path.relative_to(run.path)) for path in sorted(run.path.rglob("*")) if path.is_file()]
-    assert files == ["gold/dev.jsonl", "metrics/dev.json", "predictions/dev.jsonl", "run.json"]
+    assert files == ["errors/dev.jsonl", "gold/dev.jsonl", "metrics/dev.json", "predictions/dev.jsonl", "run.json"]
 
 
 @pytest.mark.parametrize(("name", "way_out"), [("test", "run=models/a/1"), ("mine", "run=models/a/1 name=mine articles=...")])
@@ -120,6 +135,22 @@ def test_missing_scores_name_the_command_that_makes_them(name, way_out):
     run.save_evaluation({"name": "dev"}, [], [])
     with refused(f"models/a/1: has no scores named {name!r} (there are: dev)", f"python evaluate.py {way_out}"):
         run.metrics(name)
+
+
+@pytest.mark.parametrize("version", [1, 3, None])
+def test_scores_of_another_version_are_refused(version):
+    run = make_run(Path("models/a/1"))
+    run.save_evaluation({"name": "dev"}, [], [])
+    write_json(run.metrics_path("dev"), {"schema_version": version, "name": "dev"})
+    with refused("models/a/1/metrics/dev.json", f"schema_version {version}, here 2", "python evaluate.py run=models/a/1 split=dev"):
+        run.metrics("dev")
+
+
+def test_surfaces_are_kept():
+    run = make_run(Path("models/a/1"))
+    assert run.surfaces() is None
+    run.save_surfaces(["gao", "kidal"])
+    assert run.surfaces() == ["gao", "kidal"]
 
 
 def test_damaged_scores_are_refused():

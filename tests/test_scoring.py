@@ -1,3 +1,4 @@
+import itertools
 import random
 import warnings
 from dataclasses import replace
@@ -5,17 +6,18 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from factories import LABELS, flat_spans, make_article, make_task, refused
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from seqeval.metrics import classification_report
 from seqeval.scheme import IOB2
-from sklearn.metrics import accuracy_score, f1_score
+from sklearn.metrics import accuracy_score, f1_score, multilabel_confusion_matrix
 from sklearn.metrics import precision_recall_fscore_support as sklearn_scores
 
 from sitrep.articles import Article, Span
+from sitrep.intervals import draw_weights, interval
 from sitrep.labels import TagSet
 from sitrep.matching import classes, strict
-from sitrep.scoring import count, ratios, score, strict_f1, summary
+from sitrep.scoring import AVERAGES, count, ratios, score, strict_f1, summary
 
 TOPICS = ("bombing", "kidnapping", "diplomacy", "sanctions")
 RATIOS = ("precision", "recall", "f1")
@@ -35,27 +37,30 @@ def values(counts):
     return [np.nan if counts[name] is None else counts[name] for name in (*RATIOS, "support")]
 
 
-@settings(max_examples=150, deadline=None)
-@given(st.lists(st.tuples(flat_spans(12), flat_spans(12)), min_size=1, max_size=8))
+EXACT = {"rtol": 1e-12, "atol": 0}
+
+
+@settings(max_examples=1000, deadline=None)
+@given(st.lists(st.tuples(flat_spans(12), flat_spans(12)), min_size=1, max_size=4))
 def test_mentions_score_as_seqeval_strict(pairs):
     gold, pred = zip(*pairs, strict=True)
-    strict = score(span_articles(gold), span_articles(pred), make_task())["strict"]
+    assume(any(gold + pred))  # seqeval cannot report on nothing
+    strict = score(span_articles(gold), span_articles(pred), make_task(), intervals=False)["strict"]
     tags = TagSet(LABELS)
     sequences = [[[tags.tags[tag_id] for tag_id in tags.encode(row, 12)] for row in side] for side in (gold, pred)]
-    if not any(gold + pred):
-        return  # seqeval cannot report on nothing
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         report = classification_report(*sequences, mode="strict", scheme=IOB2, output_dict=True, zero_division=0)
     oracle = {name: [row[column] for column in ("precision", "recall", "f1-score", "support")] for name, row in report.items()}
     seen = oracle.keys() & set(LABELS)
-    for name in seen:
-        np.testing.assert_allclose(np.nan_to_num(values(strict["per_label"][name])), oracle[name])
+    for row, expected in [*((strict["per_label"][name], oracle[name]) for name in seen), (strict["micro"], oracle["micro avg"])]:
+        np.testing.assert_allclose(np.nan_to_num(values(row)), expected, **EXACT)
+        assert row["support"] == expected[3] and row["tp"] == pytest.approx(expected[1] * expected[3], rel=1e-12)
     assert all(strict["per_label"][name]["f1"] is None for name in set(LABELS) - seen)
-    np.testing.assert_allclose(np.nan_to_num(values(strict["micro"])), oracle["micro avg"])
-    for ratio, expected in zip(RATIOS, oracle["macro avg"], strict=False):
-        if all(strict["per_label"][name][ratio] is not None for name in seen):  # seqeval takes undefined for zero
-            assert strict["macro"][ratio] == pytest.approx(expected)
+    for average, column in itertools.product(("macro", "weighted"), range(3)):
+        if all(strict["per_label"][name][RATIOS[column]] is not None for name in seen):  # seqeval takes undefined for zero
+            found = strict[average][RATIOS[column]]
+            np.testing.assert_allclose(0 if found is None else found, oracle[f"{average} avg"][column], **EXACT)
 
 
 ROW = st.sets(st.sampled_from(TOPICS))
@@ -63,24 +68,31 @@ CLASS = st.sampled_from(TOPICS).map(lambda label: {label})
 
 
 @pytest.mark.parametrize(("kind", "row"), [("multi-label", ROW), ("multi-class", CLASS)])
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=1000, deadline=None)
 @given(data=st.data())
 def test_classes_score_as_scikit_learn(kind, row, data):
     gold, pred = zip(*data.draw(st.lists(st.tuples(row, row), min_size=2, max_size=12)), strict=True)
-    result = score(class_articles(gold), class_articles(pred), make_task(kind, TOPICS, "topics"))
+    result = score(class_articles(gold), class_articles(pred), make_task(kind, TOPICS, "topics"), intervals=False)
+    sides, options = [np.array([[topic in labels for topic in TOPICS] for labels in side]) for side in (gold, pred)], {}
+    counts = multilabel_confusion_matrix(*sides)
     if kind == "multi-class":
         sides, options = [[next(iter(labels)) for labels in side] for side in (gold, pred)], {"labels": TOPICS}
     else:
-        sides, options = [np.array([[topic in labels for topic in TOPICS] for labels in side]) for side in (gold, pred)], {}
-        np.testing.assert_allclose(result["example_f1"] or 0, np.nan_to_num(f1_score(*sides, average="samples", zero_division=np.nan)))
-    assert result["subset_accuracy"] == pytest.approx(accuracy_score(*sides))
+        expected = np.nan_to_num(f1_score(*sides, average="samples", zero_division=np.nan))
+        np.testing.assert_allclose(result["example_f1"] or 0, expected, **EXACT)
+    np.testing.assert_allclose(result["subset_accuracy"], accuracy_score(*sides), **EXACT)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        oracle = {average: sklearn_scores(*sides, average=average, zero_division=np.nan, **options) for average in (None, "micro", "macro")}
+        oracle = {average: sklearn_scores(*sides, average=average, zero_division=np.nan, **options) for average in (None, *AVERAGES)}
     strict = result["strict"]
-    np.testing.assert_allclose([values(strict["per_label"][topic]) for topic in TOPICS], np.transpose(oracle[None]))
-    np.testing.assert_allclose(values(strict["micro"])[:3], oracle["micro"][:3])
-    np.testing.assert_allclose(values({**strict["macro"], "support": None})[:3], oracle["macro"][:3])
+    rows = [strict["per_label"][topic] for topic in TOPICS]
+    assert [(row["tp"], row["fp"], row["fn"]) for row in rows] == [(tp, fp, fn) for (_, fp), (fn, tp) in counts.tolist()]
+    np.testing.assert_allclose([values(row) for row in rows], np.transpose(oracle[None]), **EXACT)
+    for average in AVERAGES:
+        found, expected = values({"support": None, **strict[average]})[:3], oracle[average][:3]
+        if average == "weighted":  # of labels without weight scikit-learn takes the mean for 0, here it is undefined
+            found, expected = np.nan_to_num([found, expected])
+        np.testing.assert_allclose(found, expected, **EXACT)
 
 
 def test_mentions_by_hand():
@@ -151,6 +163,28 @@ def test_order_of_articles_and_mentions_does_not_matter(seed):
     shuffled = [replace(article, spans=tuple(reversed(article.spans))) for article in pred]
     random.Random(seed).shuffle(shuffled)
     assert score(gold, pred, make_task(), intervals=False) == score(gold[::-1], shuffled, make_task(), intervals=False)
+
+
+def test_every_ratio_has_the_interval_of_resampled_articles():
+    counts = count(*random_sides(3), LABELS, strict)
+    found = summary(counts)
+    drawn = np.einsum("ra,alk->krl", np.concatenate([*draw_weights(30)]), counts.values)
+    formulas = {
+        "precision": lambda tp, fp, fn: tp / (tp + fp),
+        "recall": lambda tp, fp, fn: tp / (tp + fn),
+        "f1": lambda tp, fp, fn: 2 * tp / (2 * tp + fp + fn),
+    }
+    for name, formula in formulas.items():
+        labels = formula(*drawn)
+        expected = dict(zip(LABELS, labels.T, strict=True)) | {
+            "micro": formula(*drawn.sum(axis=2)),
+            "macro": labels.mean(axis=1),
+            "weighted": np.average(labels, axis=1, weights=drawn[0] + drawn[2]),
+        }
+        for row, resampled in expected.items():
+            whole = found[row] if row in AVERAGES else found["per_label"][row]
+            low, high = whole[f"{name}_interval"]
+            assert [low, high] == pytest.approx(interval(resampled, 30)) and 0 <= low < whole[name] < high <= 1
 
 
 @pytest.mark.parametrize("cut", [0, 1, 17, 30])

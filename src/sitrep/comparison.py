@@ -1,26 +1,55 @@
-"""Several runs, scored on the same articles, in one table; runs that differ only by seed stand together."""
+"""Is B better than A? Several runs, scored on the same articles; runs that differ only by seed stand together.
+
+Gold, predictions and texts come from the run folders, so that nothing is read by a model again.
+"""
 
 from __future__ import annotations
 
 import json
 import statistics
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from string import ascii_uppercase
 from typing import Any
 
+import numpy as np
+
+from sitrep.articles import Article, fingerprint
+from sitrep.changes import changed_items, changed_keys
+from sitrep.config import NER, TaskConfig
 from sitrep.errors import InputError
+from sitrep.matching import classes, strict
 from sitrep.runs import Run, describe_task
+from sitrep.scoring import AVERAGES, Counts, count, example_f1s
+from sitrep.significance import Difference, differences, holm, mean_difference, mean_f1_intervals
+
+EXAMPLE_F1 = "example F1"
+
+
+@dataclass(frozen=True)
+class Member:
+    """A run, its scores, and what it found in each article."""
+
+    run: Run
+    metrics: dict[str, Any]
+    pred: list[Article]
+    counts: Counts
+
+    @property
+    def seed(self) -> int:
+        """The seed that the run was trained with."""
+        return self.run.info()["config"]["seed"]
 
 
 def compare_runs(runs: Sequence[Run], name: str) -> dict[str, Any]:
-    """Return the scores named `name` of groups of runs beside each other.
+    """Return the scores named `name` of groups of runs beside each other, and how each later group differs from the first.
 
     A group holds the runs of one config, commit and data that differ only by seed; a second run of the same seed opens a group of
     its own, which says whom it `repeats`, for counted twice it would make the deviation too small. F1 are means, with the sample
     standard deviation over seeds (None for one run); a mean is undefined where one of its runs' F1 is.
 
     Raises:
-        InputError: if there are fewer than two runs, one was not scored, or they differ in task, labels or gold.
+        InputError: if there are fewer than two runs, one was not scored, or they differ in task, labels, ids, texts or gold.
     """
     if len(runs) < 2:
         raise InputError(f"runs: {len(runs)} given, a comparison needs two or more: runs=[A,B] or a glob in quotes")
@@ -30,56 +59,106 @@ def compare_runs(runs: Sequence[Run], name: str) -> dict[str, Any]:
         _check_same(runs[0], run, "task", describe_task(tasks[0]), describe_task(task))
         _check_same(runs[0], run, "labels", ", ".join(tasks[0].labels), ", ".join(task.labels))
         _check_same(runs[0], run, f"data of {name!r}", metrics[0]["data_sha256"], scores["data_sha256"])
-    groups = _group(list(zip(runs, metrics, strict=True)))
+    gold, task = _gold(runs[0], name, metrics[0]["data_sha256"]), tasks[0]
+    groups = _group([_member(run, scores, gold, task) for run, scores in zip(runs, metrics, strict=True)])
+    summaries = [
+        {"letter": _letter(index), "repeats": None if first is None else _letter(first), **_summarise(members, gold, task)}
+        for index, (first, members) in enumerate(groups)
+    ]
     return {
         "name": name,
-        "task": tasks[0].name,
-        "labels": list(tasks[0].labels),
-        "n_articles": metrics[0]["n_articles"],
+        "task": task.name,
+        "kind": task.kind,
+        "labels": list(task.labels),
+        "n_articles": len(gold),
+        "data_sha256": metrics[0]["data_sha256"],
         "support": {label: counts["support"] for label, counts in metrics[0]["strict"]["per_label"].items()},
-        "groups": [
-            {"letter": _letter(index), "repeats": None if first is None else _letter(first), **_summarise(members)}
-            for index, (first, members) in enumerate(groups)
+        "groups": summaries,
+        "differences": [
+            {"a": _letter(0), "b": _letter(index), **_differ(groups[0][1], members, gold, task)}
+            for index, (_, members) in enumerate(groups[1:], start=1)
         ],
     }
 
 
-Member = tuple[Run, dict[str, Any]]  # a run and its scores
+def _gold(run: Run, name: str, data_sha256: str) -> list[Article]:
+    gold = run.articles("gold", name)
+    if fingerprint(gold) != data_sha256:
+        raise InputError(f"{run.path}/gold/{name}.jsonl: is not what the scores were made with; score again with evaluate.py")
+    return gold
+
+
+def _member(run: Run, metrics: dict[str, Any], gold: Sequence[Article], task: TaskConfig) -> Member:
+    pred = run.articles("predictions", metrics["name"])
+    try:
+        counts = count(gold, pred, task.labels, strict if task.kind == NER else classes(str(task.field)))
+    except InputError as error:
+        raise InputError(f"{run.path}/predictions/{metrics['name']}.jsonl: {error}") from error
+    return Member(run, metrics, pred, counts)
 
 
 def _group(members: Sequence[Member]) -> list[tuple[int | None, list[Member]]]:
     """Return the members in groups, in the order given, each with the index of the first group of the same config, if it is another."""
     groups: list[tuple[int | None, list[Member]]] = []
     alike: dict[str, list[int]] = {}  # the groups of one config, in order
-    for run, scores in members:
-        info = run.info()
-        commits = list(dict.fromkeys(start["commit"] for start in run.starts()))
+    for member in members:
+        info = member.run.info()
+        commits = list(dict.fromkeys(start["commit"] for start in member.run.starts()))
         known = alike.setdefault(json.dumps([commits, info["data_sha256"], {**info["config"], "seed": None}], sort_keys=True), [])
-        fitting = next((index for index in known if _seed(run) not in {_seed(other) for other, _ in groups[index][1]}), None)
+        fitting = next((index for index in known if member.seed not in {other.seed for other in groups[index][1]}), None)
         if fitting is None:
             groups.append((known[0] if known else None, []))
             known.append(fitting := len(groups) - 1)
-        groups[fitting][1].append((run, scores))
+        groups[fitting][1].append(member)
     return groups
 
 
-def _seed(run: Run) -> int:
-    return run.info()["config"]["seed"]
+def _summarise(members: Sequence[Member], gold: Sequence[Article], task: TaskConfig) -> dict[str, Any]:
+    rows = [dict(_f1s(member.metrics)) for member in members]
+    intervals = dict(zip([*task.labels, *AVERAGES], mean_f1_intervals(_stack(members)), strict=True))
+    if task.kind != NER:
+        nothing = np.zeros((1, len(gold)))
+        intervals[EXAMPLE_F1] = mean_difference(nothing, _example_f1s(members, gold, task)).interval
+    f1 = {name: {**mean_over_seeds([row[name] for row in rows]), "interval": intervals[name]} for name in rows[0]}
+    runs = [{"path": str(member.run.path), "seed": member.seed, "seconds": member.run.info().get("seconds")} for member in members]
+    return {"runs": runs, "f1": f1, "cost": _cost(members)}
 
 
-def _summarise(members: Sequence[Member]) -> dict[str, Any]:
-    rows = [dict(_f1s(scores)) for _, scores in members]
-    runs = [{"path": str(run.path), "seed": _seed(run), "seconds": run.info().get("seconds")} for run, _ in members]
-    return {"runs": runs, "f1": {name: mean_over_seeds([row[name] for row in rows]) for name in rows[0]}}
+def _cost(members: Sequence[Member]) -> dict[str, float | None]:
+    """Return the mean seconds of training, the parameters, and the articles read in a second while these scores were made."""
+    infos = [member.run.info() for member in members]
+    rates = [m.metrics["n_articles"] / m.metrics["seconds"] if m.metrics.get("seconds") else None for m in members]
+    measures = {"seconds": [info.get("seconds") for info in infos], "n_parameters": [info.get("n_parameters") for info in infos]}
+    return {name: mean_over_seeds(values)["mean"] for name, values in {**measures, "articles_per_second": rates}.items()}
 
 
 def _f1s(scores: dict[str, Any]) -> Iterator[tuple[str, float | None]]:
     for label, counts in scores["strict"]["per_label"].items():
         yield label, counts["f1"]
-    yield "micro", scores["strict"]["micro"]["f1"]
-    yield "macro", scores["strict"]["macro"]["f1"]
+    for average in AVERAGES:
+        yield average, scores["strict"][average]["f1"]
     if "example_f1" in scores:
-        yield "example F1", scores["example_f1"]
+        yield EXAMPLE_F1, scores["example_f1"]
+
+
+def _differ(first: Sequence[Member], other: Sequence[Member], gold: Sequence[Article], task: TaskConfig) -> dict[str, Any]:
+    found: dict[str, Difference] = dict(zip([*task.labels, *AVERAGES], differences(_stack(first), _stack(other)), strict=True))
+    if task.kind != NER:
+        found[EXAMPLE_F1] = mean_difference(_example_f1s(first, gold, task), _example_f1s(other, gold, task))
+    corrected: Mapping[str, float | None] = dict(zip(task.labels, holm([found[label].p for label in task.labels]), strict=True))
+    rows = {name: {**asdict(difference), "p_holm": corrected.get(name)} for name, difference in found.items()}
+    a, b = ([member.pred for member in members] for members in (first, other))
+    infos = [members[0].run.info() for members in (first, other)]
+    return {"rows": rows, "config": changed_keys(*infos), **changed_items(gold, a, b, task)}
+
+
+def _stack(members: Sequence[Member]) -> np.ndarray:
+    """Return (n_seeds, n_articles, n_labels, 3) counts; the articles stand in the order of the gold."""
+    return np.stack([member.counts.values for member in members])
+
+
+def _example_f1s(members: Sequence[Member], gold: Sequence[Article], task: TaskConfig) -> np.ndarray:
+    return np.stack([example_f1s(gold, member.pred, str(task.field)) for member in members])
 
 
 def mean_over_seeds(values: Sequence[float | None]) -> dict[str, float | None]:

@@ -270,6 +270,14 @@ class CompareConfig:
 
     runs: list[str]
     name: str
+    output: str | None
+    fail_below: float | None
+
+    def __post_init__(self) -> None:
+        _require(
+            self.fail_below is None or -100 <= self.fail_below <= 100,
+            f"fail_below={self.fail_below} is a difference of micro F1 in points, such as -0.5: it lies between -100 and 100",
+        )
 
 
 @dataclass(frozen=True)

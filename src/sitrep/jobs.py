@@ -20,15 +20,27 @@ from sitrep.articles import Article, fingerprint
 from sitrep.comparison import compare_runs
 from sitrep.config import MLM, NER, SPLITS, AnnotateConfig, CompareConfig, EvaluateConfig, PredictConfig, TaskConfig, TrainConfig
 from sitrep.corpus import Corpus, check_complete, check_files, count_labels, load_corpus, read_labelled
+from sitrep.diagnosis import train_surfaces
 from sitrep.errors import InputError, did_you_mean
+from sitrep.evaluation import save_evaluation
 from sitrep.formats import read_articles
 from sitrep.labels import ENTITIES
 from sitrep.processes import is_writer, leave, share
 from sitrep.readers import Reader, count_reasons, fit_reader, load_reader, open_reader_run
-from sitrep.runs import Run, describe_task, open_run
-from sitrep.scoring import score
+from sitrep.runs import SCHEMA_VERSION, Run, describe_task, open_run, write_json
 from sitrep.splits import known_splits, make_splits, read_splits, splits_path, write_splits
-from sitrep.terminal import comparison_legend, comparison_table, console, count_table, metrics_table, percent, say, track
+from sitrep.terminal import (
+    comparison_legend,
+    comparison_table,
+    console,
+    count_table,
+    difference_table,
+    metrics_table,
+    percent,
+    points,
+    say,
+    track,
+)
 from sitrep.unlabelled import load_unlabelled
 
 if TYPE_CHECKING:
@@ -71,6 +83,8 @@ def _train(config: TrainConfig, run: Run, *, resumed: bool) -> int:
         leave()
         if not is_writer():
             return 0
+        if config.task.kind == NER:
+            run.save_surfaces(train_surfaces(corpus.train))
         metrics = None if config.task.kind == MLM else _evaluate(run, config.task, reader, corpus.dev, "dev")
         run.finish(seconds=round(time.monotonic() - began, 1), **facts)
         run.drop_states()
@@ -136,18 +150,8 @@ def _evaluate(run: Run, task: TaskConfig, reader: Reader, gold: Sequence[Article
     began = time.monotonic()
     bare = [article.bare() for article in gold]
     pred = list(track(apply_readers([(task.field, reader)], bare), f"reading {name}", total=len(gold)))
-    metrics = {
-        "task": task.name,
-        "name": name,
-        "n_articles": len(gold),
-        "n_characters": sum(len(article.text) for article in gold),
-        "seconds": round(time.monotonic() - began, 2),
-        "data_sha256": fingerprint(gold),
-        **score(gold, pred, task),
-        **_coverage(reader, gold, task),
-    }
-    run.save_evaluation(metrics, gold, pred)
-    return metrics
+    seconds = time.monotonic() - began
+    return save_evaluation(run, name, gold, pred, task, seconds=seconds, **_coverage(reader, gold, task))
 
 
 def _coverage(reader: Reader, gold: Sequence[Article], task: TaskConfig) -> dict[str, Any]:
@@ -214,13 +218,32 @@ def _read_input(path: str, format: str | None, reject: Any) -> Any:
 
 
 def compare(config: CompareConfig) -> int:
-    """Put the scores of several runs beside each other."""
+    """Say whether later runs are better than the first; 1 if one of them is worse than `fail_below` allows."""
     references = [match for reference in config.runs for match in _expand(reference)]
-    comparison = compare_runs([open_reader_run(reference) for reference in references], config.name)
+    output = Path(config.output) if config.output else None
+    if output and output.suffix:
+        raise InputError(f"output={output}: name a folder; comparison.json and comparison.html are written there")
+    comparison = compare_runs([open_reader_run(reference, with_model=False) for reference in references], config.name)
     for line in comparison_legend(comparison):
         say(line)
     console().print(comparison_table(comparison))
-    return 0
+    for difference in comparison["differences"]:
+        console().print(difference_table(comparison, difference))
+    if output:
+        output.mkdir(parents=True, exist_ok=True)
+        write_json(output / "comparison.json", {"schema_version": SCHEMA_VERSION, **comparison})
+        say(f"comparison: {output / 'comparison.json'}")
+    return _verdict(comparison, config.fail_below)
+
+
+def _verdict(comparison: dict[str, Any], fail_below: float | None) -> int:
+    if fail_below is None:
+        return 0
+    gains = {difference["b"]: difference["rows"]["micro"]["value"] for difference in comparison["differences"]}
+    failed = {letter: gain for letter, gain in gains.items() if gain is None or 100 * gain < fail_below}
+    for letter, gain in failed.items():
+        log.error("%s - A is %s points of micro F1, below fail_below=%g", letter, points(gain), fail_below)
+    return 1 if failed else 0
 
 
 def _expand(reference: str) -> list[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import MISSING, field, fields, is_dataclass, make_dataclass
 from functools import cache
 from typing import Any, TypeVar, get_args, get_type_hints
@@ -45,6 +45,14 @@ def load(schema: type[Config], composed: DictConfig | dict) -> Config:
     except OmegaConfBaseException as error:
         reason = str(error.msg or error).splitlines()[0]
         raise InputError(f"{error.full_key or 'config'}: {reason}") from error
+
+
+def flatten(node: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Return the values of nested mappings under dotted keys."""
+    flat: dict[str, Any] = {}
+    for key, value in node.items():
+        flat |= flatten(value, f"{prefix}{key}.") if isinstance(value, Mapping) else {f"{prefix}{key}": value}
+    return flat
 
 
 @cache

@@ -50,13 +50,13 @@ def fit_reader(config: TrainConfig, corpus: Corpus, run: Run) -> tuple[Reader, F
     return reader, facts
 
 
-def open_reader_run(reference: str) -> Run:
+def open_reader_run(reference: str, *, with_model: bool = True) -> Run:
     """Return the finished run that `reference` names, which must have learnt to find something.
 
     Raises:
-        InputError: if there is none, or it holds an encoder only.
+        InputError: if there is none, it holds an encoder only, or no model; `with_model=False` takes it for its scores.
     """
-    run = open_run(reference)
+    run = open_run(reference, with_model=with_model)
     if run.config().task.kind == MLM:
         raise InputError(
             f"run={reference}: {run.path} is a run of task=mlm, which finds nothing in articles: it holds an encoder to start from. "

@@ -5,13 +5,9 @@ Files appear under a temporary name and are renamed when whole. The folder's map
 
 from __future__ import annotations
 
-import importlib.metadata
 import json
-import platform
 import shutil
-import subprocess
-import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -24,11 +20,13 @@ from sitrep.config import MLM, NER, TaskConfig, TrainConfig, load
 from sitrep.errors import InputError, did_you_mean
 from sitrep.formats import jsonl, read_articles
 from sitrep.formats.files import replacing
+from sitrep.provenance import provenance
 
 SCHEMA_VERSION = 1
+METRICS_VERSION = 2
 MODELS = Path("models")
 STATE_FILES = ("model.safetensors", "optimizer.pt", "scheduler.pt")  # beside trainer_state.json
-LIBRARIES = ("sitrep", "torch", "transformers", "datasets", "tokenizers", "scikit-learn", "skops", "numpy")
+NO_MODEL = {"recipe": "was made by {}"}  # keys of run.json that say why a run has scores and no model to load
 
 
 @dataclass(frozen=True)
@@ -61,10 +59,10 @@ class Run:
         except InputError as error:
             raise InputError(f"{self.path}: its config does not fit this version of sitrep ({error}); train again") from error
 
-    def begin(self, config: TrainConfig, data_sha256: str) -> None:
+    def begin(self, config: TrainConfig, data_sha256: str, **facts: Any) -> None:
         """Claim the folder and write run.json with status `running`.
 
-        data_sha256: the fingerprint of the articles, so that a resumed run learns from the same ones.
+        data_sha256: the fingerprint of the articles, so that a resumed run learns from the same ones; facts: what else is known by now
 
         Raises:
             InputError: if another run lives here already.
@@ -74,7 +72,7 @@ class Run:
             (self.path / "run.json").open("x").close()
         except FileExistsError as error:
             raise InputError(f"{self.path}: already holds a run; start again, a second later gives another folder") from error
-        started = {**provenance(), "status": "running", "data_sha256": data_sha256}
+        started = {**provenance(), "status": "running", "data_sha256": data_sha256, **facts}
         write_json(self.path / "run.json", {"schema_version": SCHEMA_VERSION, **started, "config": asdict(config)})
 
     def starts(self) -> list[dict[str, Any]]:
@@ -166,45 +164,72 @@ class Run:
         lines = path.read_text(encoding="utf-8").splitlines(keepends=True) if path.exists() else []
         return [line for line in lines if line.endswith("\n")]
 
-    def save_evaluation(self, metrics: dict[str, Any], gold: Sequence[Article], pred: Sequence[Article]) -> None:
-        """Write metrics, gold and predictions of one evaluation, replacing those of the same name."""
+    def save_evaluation(
+        self, metrics: dict[str, Any], gold: Sequence[Article], pred: Sequence[Article], mistakes: Iterable[dict[str, Any]] = ()
+    ) -> None:
+        """Write metrics, gold, predictions and mistakes of one evaluation, replacing those of the same name."""
         name = metrics["name"]
         for folder, articles in (("gold", gold), ("predictions", pred)):
-            path = self.path / folder / f"{name}.jsonl"
-            path.parent.mkdir(exist_ok=True)
-            with replacing(path) as temporary:
+            with self._replacing(folder, f"{name}.jsonl") as temporary:
                 jsonl.write(articles, temporary)
+        with self._replacing("errors", f"{name}.jsonl") as temporary, temporary.open("w", encoding="utf-8", newline="\n") as lines:
+            lines.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in mistakes)
         self.metrics_path(name).parent.mkdir(exist_ok=True)
-        write_json(self.metrics_path(name), {"schema_version": SCHEMA_VERSION, **metrics})
+        write_json(self.metrics_path(name), {"schema_version": METRICS_VERSION, **metrics})
+
+    @contextmanager
+    def _replacing(self, folder: str, name: str) -> Iterator[Path]:
+        path = self.path / folder / name
+        path.parent.mkdir(exist_ok=True)
+        with replacing(path) as temporary:
+            yield temporary
 
     def metrics(self, name: str) -> dict[str, Any]:
         """Return the scores of one evaluation.
 
         Raises:
-            InputError: if it was not made yet, with the command that makes it.
+            InputError: if it was not made yet, or by a version that wrote other files, with the command that makes it.
         """
         path = self.metrics_path(name)
-        if path.exists():
-            return read_json(path)
-        there = [file.stem for file in sorted(path.parent.glob("*.json"))]
-        how = f"python evaluate.py run={self.path}" + ("" if name == "test" else f" name={name} articles=...")
-        raise InputError(f"{self.path}: has no scores named {name!r} (there are: {', '.join(there) or 'none'}); make them with: {how}")
+        how = f"python evaluate.py run={self.path}" + {"test": "", "dev": " split=dev"}.get(name, f" name={name} articles=...")
+        if not path.exists():
+            there = self.evaluations()
+            raise InputError(f"{self.path}: has no scores named {name!r} (there are: {', '.join(there) or 'none'}); make them with: {how}")
+        metrics = read_json(path)
+        if (version := metrics.get("schema_version")) != METRICS_VERSION:
+            raise InputError(
+                f"{path}: was written by another version of sitrep (schema_version {version}, here {METRICS_VERSION}); score again: {how}"
+            )
+        return metrics
 
     def evaluations(self) -> list[str]:
         """Return the names of the evaluations that were made: test, dev, and the others by name."""
-        names = [path.stem for path in (self.path / "metrics").glob("*.json")]
+        names = [file.stem for file in (self.path / "metrics").glob("*.json")]
         return sorted(names, key=lambda name: (name != "test", name != "dev", name))
 
     def articles(self, kind: str, name: str) -> list[Article]:
-        """Return the `gold` or `predictions` of one evaluation."""
+        """Return the `gold` or `predictions` of one evaluation.
+
+        Raises:
+            InputError: if the file is missing or damaged.
+        """
         return list(read_articles(self.path / kind / f"{name}.jsonl"))
 
+    def save_surfaces(self, surfaces: Sequence[str]) -> None:
+        """Keep what the mentions of the training articles read, to tell later which mentions were new."""
+        write_json(self.path / "surfaces.json", {"schema_version": SCHEMA_VERSION, "surfaces": surfaces})
 
-def open_run(reference: str) -> Run:
+    def surfaces(self) -> list[str] | None:
+        """Return what `save_surfaces` kept, or None where nothing was."""
+        path = self.path / "surfaces.json"
+        return read_json(path)["surfaces"] if path.exists() else None
+
+
+def open_run(reference: str, *, with_model: bool = True) -> Run:
     """Return the finished run that `reference` names: a folder, `latest`, or `latest:TASK`.
 
     Raises:
-        InputError: if there is none, or it has not finished.
+        InputError: if there is none, it has not finished, or it holds no model; `with_model=False` takes it for its scores.
     """
     word, _, task = reference.partition(":")
     if word == "latest" and not Path(reference).exists():
@@ -214,12 +239,21 @@ def open_run(reference: str) -> Run:
         known = [str(run.path) for run in finished_runs()]
         raise InputError(f"run={reference}: no run there (a run is a folder that holds run.json){did_you_mean(reference, known)}")
     run = Run(path)
+    if with_model:
+        _check_model(f"run={reference}", run)
     status = run.info()["status"]
     if status != "finished":
         raise InputError(
             f"run={reference}: the run has not finished (status {status!r}); wait for it, or go on with: python train.py resume={reference}"
         )
     return run
+
+
+def _check_model(what: str, run: Run) -> None:
+    info = run.info()
+    for key in info.keys() & NO_MODEL.keys():
+        why = NO_MODEL[key].format(info[key])
+        raise InputError(f"{what}: {why} and holds scores, but no model; compare.py takes it, other commands need a run of train.py")
 
 
 def open_unfinished(reference: str) -> Run:
@@ -232,16 +266,17 @@ def open_unfinished(reference: str) -> Run:
     file = run.path / "run.json"
     if not file.exists() or not file.stat().st_size:
         raise InputError(f"resume={reference}: no run began there (a run is a folder that holds run.json); train anew")
+    _check_model(f"resume={reference}", run)
     if run.info()["status"] == "finished":
         raise InputError(f"resume={reference}: the run has finished; next: python evaluate.py run={reference}")
     return run
 
 
 def finished_runs() -> list[Run]:
-    """Return the finished runs below models/, oldest first."""
-    infos = [(read_json(path), path) for path in MODELS.glob("*/*/run.json") if path.stat().st_size]
-    finished = [(info["started"], str(path), path.parent) for info, path in infos if info["status"] == "finished"]
-    return [Run(folder) for _, _, folder in sorted(finished)]
+    """Return the finished runs below models/ that hold a model, oldest first."""
+    infos = [(read_json(path), path.parent) for path in MODELS.glob("*/*/run.json") if path.stat().st_size]
+    loadable = [(info["started"], folder) for info, folder in infos if info["status"] == "finished" and not info.keys() & NO_MODEL.keys()]
+    return [Run(folder) for _, folder in sorted(loadable)]
 
 
 def _latest(task: str) -> Run:
@@ -256,24 +291,6 @@ def _latest(task: str) -> Run:
 def describe_task(task: TaskConfig) -> str:
     """Return a task in words, for messages and tables."""
     return {NER: "named entities", MLM: "masked words"}.get(task.kind, f"{task.field} ({task.kind})")
-
-
-def provenance() -> dict[str, Any]:
-    """Return time, commit, versions, and whether the checkout held changes: what a result is made with."""
-    commit = _git("rev-parse", "HEAD")
-    versions = {"python": platform.python_version()}
-    for name in LIBRARIES:
-        versions[name] = importlib.metadata.version(name)
-    started = time.strftime("%Y-%m-%dT%H:%M:%S%z")
-    return {"started": started, "commit": commit, "dirty": bool(_git("status", "--porcelain")) if commit else None, "versions": versions}
-
-
-def _git(*arguments: str) -> str | None:
-    command = ["git", "-C", str(Path(__file__).parent), *arguments]
-    try:
-        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
-    except (OSError, subprocess.CalledProcessError):
-        return None  # not a checkout, or no git: the versions must do
 
 
 def write_json(path: Path, value: Any) -> None:

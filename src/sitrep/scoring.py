@@ -144,16 +144,20 @@ def _defined(value: float) -> float | None:
 def _per_article(gold: Sequence[Article], pred: Sequence[Article], field: str, *, intervals: bool) -> dict[str, Any]:
     """Return `example_f1` and `subset_accuracy`, None where there is no article to average.
 
-    example_f1: mean over articles of 2 |gold & pred| / (|gold| + |pred|) (Godbole and Sarawagi 2004), articles where both are
-        empty left out; subset_accuracy: share of articles whose labels are all right.
+    example_f1: the mean of `example_f1s`; subset_accuracy: share of articles whose labels are all right.
     """
     pred_by_id = {article.id: set(article.labels[field]) for article in pred}
-    pairs = [(set(article.labels[field]), pred_by_id[article.id]) for article in gold]
-    f1s = np.array([2 * len(g & p) / (len(g) + len(p)) if g or p else np.nan for g, p in pairs])
-    right = np.array([g == p for g, p in pairs], dtype=np.float64)
-    measures = {"example_f1": f1s, "subset_accuracy": right}
-    means = {name: _defined(values[~np.isnan(values)].mean()) if np.any(~np.isnan(values)) else None for name, values in measures.items()}
+    right = np.array([set(article.labels[field]) == pred_by_id[article.id] for article in gold], dtype=np.float64)
+    measures = {"example_f1": example_f1s(gold, pred, field), "subset_accuracy": right}
+    means = {name: None if np.isnan(values).all() else float(np.nanmean(values)) for name, values in measures.items()}
     return means | ({f"{name}_interval": mean_interval(values) for name, values in measures.items()} if intervals else {})
+
+
+def example_f1s(gold: Sequence[Article], pred: Sequence[Article], field: str) -> np.ndarray:
+    """Return (n_articles,) 2 |gold & pred| / (|gold| + |pred|) (Godbole and Sarawagi 2004), NaN where both are empty."""
+    pred_by_id = {article.id: set(article.labels[field]) for article in pred}
+    pairs = [(set(article.labels[field]), pred_by_id[article.id]) for article in gold]
+    return np.array([2 * len(g & p) / (len(g) + len(p)) if g or p else np.nan for g, p in pairs], dtype=np.float64)
 
 
 def _by_id(articles: Iterable[Article], side: str) -> dict[str, Article]:

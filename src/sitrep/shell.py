@@ -141,15 +141,8 @@ def _changed_keys(run: Run, arguments: Sequence[str]) -> list[str]:
     began_with = yaml.safe_load(overrides.read_text(encoding="utf-8")) if overrides.exists() else []
     composed = check_arguments("train", [*began_with, *arguments])
     new = asdict(loading.load(schemas.TrainConfig, OmegaConf.masked_copy(composed, [str(key) for key in composed if key != "hydra"])))
-    old, new = _flat(run.info()["config"]), _flat(json.loads(json.dumps(new)))
+    old, new = loading.flatten(run.info()["config"]), loading.flatten(json.loads(json.dumps(new)))
     return [f"{key}={new.get(key)} (was {old.get(key)})" for key in sorted(old.keys() | new.keys()) if old.get(key) != new.get(key)]
-
-
-def _flat(node: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    flat: dict[str, Any] = {}
-    for key, value in node.items():
-        flat |= _flat(value, f"{prefix}{key}.") if isinstance(value, dict) else {f"{prefix}{key}": value}
-    return flat
 
 
 def _fail(error: InputError) -> int:

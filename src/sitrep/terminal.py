@@ -13,7 +13,7 @@ from rich.text import Text
 from sitrep.scoring import MIN_ARTICLES, MIN_SUPPORT
 
 WIDTH = 100
-MAX_COLUMNS = 5  # groups of runs beside each other that fit into WIDTH
+MAX_COLUMNS = 3  # groups of runs beside each other that fit into WIDTH
 
 RARE = "?"
 RARE_NOTE = f"{RARE} fewer than {MIN_SUPPORT}, or in fewer than {MIN_ARTICLES} articles: too few to tell"
@@ -69,7 +69,7 @@ def bounds(interval: Sequence[float] | None) -> str:
 
 
 def comparison_legend(comparison: dict[str, Any]) -> Iterator[str]:
-    """Yield the lines that say which runs stand behind each letter."""
+    """Yield the lines that say which runs stand behind each letter, and what they cost."""
     for group in comparison["groups"]:
         heading = group["letter"]
         for run in group["runs"]:
@@ -77,27 +77,60 @@ def comparison_legend(comparison: dict[str, Any]) -> Iterator[str]:
             heading = " " * len(heading)
         if group["repeats"]:
             yield f"{heading}  (config and seed are those of a run in {group['repeats']}: kept apart)"
+        micro, cost = group["f1"]["micro"], group["cost"]
+        facts = [f"micro F1 {mean_and_deviation(micro)} over seeds"] if micro["sd"] is not None else []
+        facts += [f"{cost['n_parameters']:,.0f} parameters"] if cost["n_parameters"] else []
+        facts += [f"reads {cost['articles_per_second']:.1f} articles/s"] if cost["articles_per_second"] else []
+        if facts:
+            yield f"{heading}  {', '.join(facts)}"
 
 
 def comparison_table(comparison: dict[str, Any]) -> Group:
-    """Return F1 per label with a column a group of runs, or, where they would not fit, micro and macro with a row a group."""
+    """Return F1 and its interval per label, a column a group of runs, or, where they would not fit, micro and macro with a row a group."""
     groups = comparison["groups"]
     title = f"strict F1 on {comparison['name']!r} ({comparison['n_articles']} articles)"
     averages = [name for name in groups[0]["f1"] if name not in comparison["labels"]]
     if any(len(group["runs"]) > 1 for group in groups):
-        title += ", mean ± standard deviation over seeds"
+        title += ", mean over seeds"
     if len(groups) > MAX_COLUMNS:
         table = _table("runs", averages)
         for group in groups:
-            table.add_row(group["letter"], *(mean_and_deviation(group["f1"][name]) for name in averages))
+            table.add_row(group["letter"], *(_f1_cell(group["f1"][name]) for name in averages))
         return _titled(title, table)
-    table = _table("label", [*(group["letter"] for group in groups), *(["B - A"] if len(groups) == 2 else []), "support"])
+    table = _table("label", [*(group["letter"] for group in groups), "support"])
     for label in comparison["labels"]:
-        table.add_row(label, *_f1_cells(groups, label), str(comparison["support"][label]))
+        table.add_row(label, *(_f1_cell(group["f1"][label]) for group in groups), str(comparison["support"][label]))
     table.add_section()
     for name in averages:
-        table.add_row(name, *_f1_cells(groups, name), str(sum(comparison["support"].values())) if name == "micro" else "")
+        support = str(sum(comparison["support"].values())) if name == "micro" else ""
+        table.add_row(name, *(_f1_cell(group["f1"][name]) for group in groups), support)
     return _titled(title, table)
+
+
+def difference_table(comparison: dict[str, Any], difference: dict[str, Any]) -> Group:
+    """Return how far a group of runs lies from the first, in points of F1, and how likely chance alone makes as much of it."""
+    a, b = difference["a"], difference["b"]
+    table = _table("label", [f"{b} - {a}", "95 %", "p", "p (Holm)"])
+    for name, row in difference["rows"].items():
+        if name == "micro":
+            table.add_section()
+        table.add_row(name, points(row["value"]), " to ".join(map(points, row["interval"] or ())), _p(row["p"]), _p(row["p_holm"]))
+    n_fixed, n_broken = len(difference["fixed"]), len(difference["broken"])
+    changed = ", ".join(f"{key}: {old} | {new}" for key, (old, new) in difference["config"].items())
+    return Group(
+        *_titled(f"F1 of {b} minus F1 of {a}, in points", table).renderables,
+        Text(f"{b} makes {n_fixed} mistakes of {a} no more, and {n_broken} that {a} does not make"),
+        Text(f"differences ({a} | {b}): {changed}" if changed else f"{a} and {b} have the same config, commit and data"),
+    )
+
+
+def points(value: float | None) -> str:
+    """Return a difference of ratios times 100, signed."""
+    return "n/a" if value is None else f"{100 * value:+.1f}"
+
+
+def _p(value: float | None) -> str:
+    return "" if value is None else "<0.001" if value < 0.001 else f"{value:.3f}"
 
 
 def count_table(title: str, first: str, columns: Sequence[str], rows: Iterable[tuple[str, Sequence[int]]]) -> Group:
@@ -124,12 +157,8 @@ def _ratios(counts: dict[str, Any]) -> list[str]:
     return [*(percent(counts[ratio]) for ratio in ("precision", "recall", "f1")), bounds(counts["f1_interval"])]
 
 
-def _f1_cells(groups: Sequence[dict[str, Any]], name: str) -> list[str]:
-    shown = [mean_and_deviation(group["f1"][name]) for group in groups]
-    if len(groups) == 2:
-        first, second = (group["f1"][name]["mean"] for group in groups)
-        shown.append("n/a" if None in (first, second) else f"{100 * (second - first):+.1f}")
-    return shown
+def _f1_cell(value: dict[str, Any]) -> str:
+    return f"{percent(value['mean'])} {bounds(value['interval'])}".rstrip()
 
 
 def mean_and_deviation(value: dict[str, float | None]) -> str:

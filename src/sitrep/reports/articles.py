@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from sitrep.articles import Article, Span
 from sitrep.config import NER, TaskConfig
+from sitrep.diagnosis import CLASS_KINDS
 from sitrep.errors import InputError
 from sitrep.mistakes import KINDS, find_mistakes
 from sitrep.reports.marking import paragraph_ends, segment
@@ -15,6 +16,7 @@ from sitrep.reports.marking import paragraph_ends, segment
 MAX_ARTICLES = 200  # of all evaluations on one page
 MAX_BYTES = 4_000_000  # that these may take, estimated: a page stays below 5 MB
 BYTES_PER_MARK = 70
+MULTI_CLASS = "multi-class"
 RIGHT = 0  # the number of no mistake; a kind's is its place among KINDS, from 1
 FAMILIES = {"missed": "missed", "spurious": "spurious", "wrong label": "label"}  # the rest of the kinds: `bounds`
 
@@ -77,6 +79,13 @@ class ShownArticles:
 
     shown: list[ShownArticle]
     n_all: int
+
+
+def kinds_of(task: TaskConfig) -> tuple[str, ...]:
+    """Return the kinds of mistakes that a task can make."""
+    if task.kind == NER:
+        return KINDS
+    return CLASS_KINDS if task.kind == MULTI_CLASS else tuple(kind for kind in CLASS_KINDS if kind != "wrong label")
 
 
 def pair_up(gold: Sequence[Article], pred: Sequence[Article]) -> list[tuple[Article, Article]]:
@@ -145,17 +154,20 @@ def _mention_marks(gold: Article, pred: Article, labels: Sequence[str]) -> Sides
 
 
 def _class_marks(gold: Article, pred: Article, task: TaskConfig) -> Sides:
+    """Return a mark for each label of either side; the two of a multi-class field that differ are one mistake."""
     assert task.field is not None
     golds, preds = gold.labels.get(task.field, ()), pred.labels.get(task.field, ())
     scores = pred.scores.get(task.field, {})
+    missed, extra = [label for label in golds if label not in preds], [label for label in preds if label not in golds]
+    is_swapped = task.kind == MULTI_CLASS and bool(missed and extra)
 
-    def mark(label: str, others: Sequence[str], kind: str, score: float | None) -> Mark:
-        wrong = None if label in others else kind
-        return Mark(label, score, wrong, _keys([label], wrong, task.labels))
+    def mark(label: str, wrong: Sequence[str], kind: str) -> Mark:
+        if label not in wrong:
+            return Mark(label, scores.get(label), None, _keys([label], None, task.labels))
+        kind, concerned = ("wrong label", [*missed, *extra]) if is_swapped else (kind, [label])
+        return Mark(label, scores.get(label), kind, _keys(concerned, kind, task.labels))
 
-    return [mark(label, preds, "missed", scores.get(label)) for label in golds], [
-        mark(label, golds, "spurious", scores.get(label)) for label in preds
-    ]
+    return [mark(label, missed, "missed") for label in golds], [mark(label, extra, "spurious") for label in preds]
 
 
 def _keys(concerned: Iterable[str], kind: str | None, labels: Sequence[str]) -> str:

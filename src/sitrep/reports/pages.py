@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, Any
 
 from sitrep import __version__
 from sitrep.formats.files import replacing
-from sitrep.terminal import RARE, RARE_NOTE, bounds, mean_and_deviation, percent
+from sitrep.loading import flatten
+from sitrep.terminal import RARE, RARE_NOTE, bounds, mean_and_deviation, percent, points
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -43,16 +44,9 @@ def fill(template: str, **content: Any) -> str:
     return _environment().get_template(template).render(**content)
 
 
-def flatten(tree: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:
+def rows_of(tree: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:
     """Return the leaves of a nested mapping as rows of dotted key and value."""
-    rows = []
-    for key, value in tree.items():
-        name = f"{prefix}{key}"
-        if isinstance(value, Mapping) and value:
-            rows += flatten(value, f"{name}.")
-        else:
-            rows.append((name, show(value)))
-    return rows
+    return [(prefix + key, show(value)) for key, value in flatten(tree).items()]
 
 
 def show(value: Any) -> str:
@@ -61,12 +55,7 @@ def show(value: Any) -> str:
         return "[" + ", ".join(show(item) for item in value) + "]"
     if value is None or isinstance(value, bool):
         return {None: "null", True: "true", False: "false"}[value]
-    return "{}" if value == {} else str(value)
-
-
-def points(value: float | None) -> str:
-    """Return a difference times 100 with sign and one decimal, or `n/a`."""
-    return "n/a" if value is None else f"{100 * value:+.1f}".replace("-", "\N{MINUS SIGN}")
+    return str(value)
 
 
 @cache

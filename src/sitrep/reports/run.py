@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from sitrep.articles import Article
-from sitrep.config import MLM, NER, SPLITS
+from sitrep.config import MLM
 from sitrep.errors import InputError
 from sitrep.mistakes import KINDS
-from sitrep.reports.articles import MAX_BYTES, pair_up, share_out, show_articles
+from sitrep.reports.articles import MAX_BYTES, kinds_of, pair_up, share_out, show_articles
 from sitrep.reports.charts import curves, heat
-from sitrep.reports.pages import flatten, show, write_page
+from sitrep.reports.pages import rows_of, show, write_page
 from sitrep.runs import Run, describe_task
 
 FILE_NAME = "report.html"
@@ -26,20 +26,18 @@ Pairs = list[tuple[Article, Article]]
 def write_run_report(run: Run) -> Path:
     """Write `report.html` into the run folder, with every evaluation that has been made; return its path.
 
-    Raises:
-        InputError: if the gold or predictions of an evaluation are missing, or do not belong together.
+    An evaluation that cannot be shown (an older version wrote it, its gold or predictions are gone) is named at the top, with the reason.
     """
     task = run.config().task
-    names = [] if task.kind == MLM else run.evaluations()
-    pairs = [_pairs(run, name) for name in names]
-    shares = share_out([len(articles) for articles in pairs])
+    loaded, problems = _load(run, [] if task.kind == MLM else run.evaluations())
+    shares = share_out([len(pairs) for _, pairs in loaded])
     evaluations = [
         {
             "key": f"e{index}",  # begins its anchors
-            "articles": show_articles(articles, task, n_most, MAX_BYTES / len(names)),
-            **_evaluation(run.metrics(name), [gold.id for gold, _ in articles]),
+            "articles": show_articles(pairs, task, n_most, MAX_BYTES / len(loaded)),
+            **_evaluation(metrics, [gold.id for gold, _ in pairs]),
         }
-        for index, (name, articles, n_most) in enumerate(zip(names, pairs, shares, strict=True))
+        for index, ((metrics, pairs), n_most) in enumerate(zip(loaded, shares, strict=True))
     ]
     info = run.info()
     history = run.history()
@@ -51,24 +49,28 @@ def write_run_report(run: Run) -> Path:
         described=describe_task(task),
         model=info["config"]["model"],
         evaluations=evaluations,
+        problems=problems,
         max_rows=MAX_ROWS,
-        kinds=KINDS if task.kind == NER else ("missed", "spurious"),
+        kinds=kinds_of(task),
         kind_numbers={kind: number for number, kind in enumerate(KINDS, 1)},
         history=history,
         measures=list(history[0]) if history else [],
         curves=curves(history, *CURVE_BOX),
         curve_box=CURVE_BOX,
-        config=flatten(info["config"]),
+        config=rows_of(info["config"]),
         provenance=_provenance(info),
     )
 
 
-def _pairs(run: Run, name: str) -> Pairs:
-    for kind in ("gold", "predictions"):
-        if not (run.path / kind / f"{name}.jsonl").exists():
-            how = f"python evaluate.py run={run.path} " + (f"split={name}" if name in SPLITS else f"name={name} articles=...")
-            raise InputError(f"{run.path}: {kind}/{name}.jsonl is missing beside metrics/{name}.json; make it again: {how}")
-    return pair_up(run.articles("gold", name), run.articles("predictions", name))
+def _load(run: Run, names: Sequence[str]) -> tuple[list[tuple[dict[str, Any], Pairs]], list[str]]:
+    """Return metrics and articles of each evaluation, and the reasons why others are left out."""
+    loaded, problems = [], []
+    for name in names:
+        try:
+            loaded.append((run.metrics(name), pair_up(run.articles("gold", name), run.articles("predictions", name))))
+        except InputError as error:
+            problems.append(f"{name!r} is not shown. {error}")
+    return loaded, problems
 
 
 def _evaluation(metrics: dict[str, Any], ids: Sequence[str]) -> dict[str, Any]:
@@ -84,7 +86,7 @@ def _evaluation(metrics: dict[str, Any], ids: Sequence[str]) -> dict[str, Any]:
 def _provenance(info: Mapping[str, Any]) -> list[tuple[str, str]]:
     """Return what the run was made with, as rows; a run that was resumed has one start more for each time."""
     rows = [(name, show(info[name])) for name in FACTS if name in info]
-    rows += [("seed", show(info["config"]["seed"])), *flatten(info["versions"], "versions.")]
+    rows += [("seed", show(info["config"]["seed"])), *rows_of(info["versions"], "versions.")]
     for number, start in enumerate(info.get("resumed", []), 1):
-        rows += flatten(start, f"resumed.{number}.")
+        rows += rows_of(start, f"resumed.{number}.")
     return rows
