@@ -10,8 +10,8 @@ from typing import Any
 from factories import LABELS, make_run
 
 from sitrep.articles import Article
+from sitrep.evaluation import save_evaluation
 from sitrep.runs import Run
-from sitrep.scoring import score
 
 HOSTILE = "<script>document.title='ran'</script></script></style>\"><img src=x onerror=\"document.title='ran'\">'&amp; {{ 7 * 7 }}"
 
@@ -62,11 +62,8 @@ def evaluated_run(path: Path, pairs: Sequence[tuple[Article, Article]], *names: 
     """Return a finished run whose evaluations `names` (test) hold `pairs` of gold and prediction; more: further keys of the metrics."""
     run = make_run(path, **options)
     gold, pred = [pair[0] for pair in pairs], [pair[1] for pair in pairs]
-    task = run.config().task
     for name in names or ("test",):
-        facts = {"task": task.name, "name": name, "n_articles": len(gold), "n_characters": sum(len(article.text) for article in gold)}
-        scores = {"seconds": 1.5, "data_sha256": "0" * 64, **score(gold, pred, task), **(more or {})}
-        run.save_evaluation(facts | scores, gold, pred)
+        save_evaluation(run, name, gold, pred, run.config().task, seconds=1.5, **(more or {}))
     for epoch, f1 in enumerate((0.5, 0.7, 0.8), 1):
         row = {"epoch": float(epoch), "step": 10 * epoch, "loss": 1 / epoch, "micro_f1": f1, "macro_f1": f1 / 2, "seconds": epoch}
         run.append_history(row)

@@ -7,6 +7,7 @@ from factories import LABELS, ROOT, make_article, make_run, make_task, refused
 from reporting import HOSTILE, MORE, TOPICS, evaluated_run, make_comparison, open_page
 
 from sitrep.articles import Article, Span
+from sitrep.comparison import compare_runs
 from sitrep.reports.articles import MAX_ARTICLES, pair_up, share_out, show_articles
 from sitrep.reports.comparison import MAX_MENTIONS, write_comparison_report
 from sitrep.reports.pages import rows_of, write_text
@@ -78,7 +79,7 @@ def test_what_metrics_hold_besides_is_shown(ner_page):
 
 
 def test_what_metrics_do_not_hold_leaves_no_heading(ner_page):
-    page = ner_page([(GOLD, PRED)], more={"calibration": None, "recall_ceiling": None})
+    page = ner_page([(GOLD, PRED)], more=dict.fromkeys(MORE))
     assert "Scores" in page.texts("a") and "By label" in page.texts("h3")
     assert not {"Coverage", "Calibration"} & set(page.texts("a"))
     assert not {"Which label for which", "Most frequent", "Worst articles", "Seen in training, and not"} & set(page.texts("h3"))
@@ -197,6 +198,15 @@ def test_a_comparison_shows_differences_and_what_changed(tmp_path):
     assert page.count("script") == 1 and page.count("img") == 0
     assert any(row.startswith("trainer.epochs510") for row in page.texts("tr"))
     assert any("n/a" in row for row in page.texts("tr") if row.startswith("macro"))
+
+
+def test_a_comparison_of_runs_is_shown(tmp_path):
+    a = evaluated_run(tmp_path / "a" / "1", [(GOLD, PRED), CALM], **NER)
+    b = evaluated_run(tmp_path / "b" / "1", [(GOLD, GOLD), CALM], **NER, trainer__epochs=99)
+    page = open_page(write_comparison_report(compare_runs([a, b], "test"), tmp_path / "comparison.html"))
+    rows = page.texts("tr")
+    assert any(row.startswith("trainer.epochs") and row.endswith("99") for row in rows) and page.texts("td", class_="n").count("123") == 2
+    assert [row for row in rows if row.startswith("fixed")][-1].endswith("left Mopti.LOCATIONmisseda1")
 
 
 def test_a_comparison_of_many_mentions_says_what_it_leaves_out(tmp_path):
