@@ -10,6 +10,7 @@ from reporting import HOSTILE, evaluated_run
 from sitrep.articles import Article, Span
 from sitrep.config import TrainConfig, load
 from sitrep.reports.card import base_model, write_model_card
+from sitrep.runs import write_json
 
 PAIR = (make_article("a1", "[Ali](PERSON) saw [Gao](LOCATION)."), make_article("a1", "[Ali](PERSON) saw Gao."))
 NER = {"task__labels": list(LABELS)}
@@ -39,6 +40,13 @@ def test_a_run_without_scores_has_a_card(tmp_path):
     run.checkpoint_path.mkdir()
     card = ModelCard.load(write_model_card(run))
     assert card.data.eval_results is None and card.data.language is None and "not been scored" in card.text
+
+
+def test_scores_of_another_version_are_left_out_and_named(tmp_path):
+    run = evaluated_run(tmp_path / "own-ner" / "1", [PAIR], "dev", "test", **NER)
+    write_json(run.metrics_path("dev"), {**run.metrics("dev"), "schema_version": 1})
+    card = ModelCard.load(write_model_card(run))
+    assert {result.dataset_split for result in card.data.eval_results} == {"test"} and "the scores on `dev`, which" in card.text
 
 
 def test_labels_are_no_markup(tmp_path):

@@ -10,6 +10,7 @@ from typing import Any
 
 from sitrep import __version__
 from sitrep.config import MLM, NER, TaskConfig, TrainConfig
+from sitrep.errors import InputError
 from sitrep.reports.pages import fill, write_text
 from sitrep.runs import Run, describe_task
 from sitrep.terminal import RARE, bounds, percent
@@ -32,7 +33,7 @@ def write_model_card(run: Run) -> Path:
 
     config, info = run.config(), run.info()
     name = f"{run.path.parent.name}-{run.path.name}"
-    metrics = [run.metrics(split) for split in ("dev", "test") if split in run.evaluations()]
+    metrics, unread = _load(run)
     data = ModelCardData(
         model_name=name,
         language="en" if config.data.name != "own" else None,
@@ -55,12 +56,25 @@ def write_model_card(run: Run) -> Path:
         is_encoder=config.model.kind == "encoder",
         is_ner=config.task.kind == NER,
         scores=[_scores(scores) for scores in metrics],
+        unread=unread,
         data=OURS if config.data.name == "articles" else UNKNOWN,
         kinds=_kinds(metrics),
     )
     path = run.checkpoint_path / FILE_NAME
     write_text(path, str(ModelCard(f"---\n{data.to_yaml()}\n---\n{content}")))
     return path
+
+
+def _load(run: Run) -> tuple[list[dict[str, Any]], list[str]]:
+    """Return the scores on dev and test, and the names of those that another version of sitrep made."""
+    metrics, unread = [], []
+    for name in ("dev", "test"):
+        if name in run.evaluations():
+            try:
+                metrics.append(run.metrics(name))
+            except InputError:
+                unread.append(name)
+    return metrics, unread
 
 
 def base_model(config: TrainConfig) -> str | None:
