@@ -68,12 +68,11 @@ def write_model_card(run: Run) -> Path:
 def _load(run: Run) -> tuple[list[dict[str, Any]], list[str]]:
     """Return the scores on dev and test, and the names of those that another version of sitrep made."""
     metrics, unread = [], []
-    for name in ("dev", "test"):
-        if name in run.evaluations():
-            try:
-                metrics.append(run.metrics(name))
-            except InputError:
-                unread.append(name)
+    for name in sorted({"dev", "test"} & set(run.evaluations())):
+        try:
+            metrics.append(run.metrics(name))
+        except InputError:
+            unread.append(name)
     return metrics, unread
 
 
