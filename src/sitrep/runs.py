@@ -161,6 +161,10 @@ class Run:
         with replacing(path) as temporary:
             temporary.write_text("".join(kept), encoding="utf-8")
 
+    def history(self) -> list[dict[str, Any]]:
+        """Return the evaluations on dev, oldest first."""
+        return [json.loads(line) for line in self._history()]
+
     def _history(self) -> list[str]:
         """Return the lines of history.jsonl; the last one, if it was cut off while it was written, is left out."""
         path = self.path / "history.jsonl"
@@ -208,8 +212,9 @@ class Run:
         return metrics
 
     def evaluations(self) -> list[str]:
-        """Return the names of the evaluations that were made."""
-        return [file.stem for file in sorted((self.path / "metrics").glob("*.json"))]
+        """Return the names of the evaluations that were made: test, dev, and the others by name."""
+        names = [file.stem for file in (self.path / "metrics").glob("*.json")]
+        return sorted(names, key=lambda name: (name != "test", name != "dev", name))
 
     def articles(self, kind: str, name: str) -> list[Article]:
         """Return the `gold` or `predictions` of one evaluation.
