@@ -64,7 +64,7 @@ def test_evaluation_on_dev_repeats_what_training_reported(request, copy_run, fix
 def test_the_files_of_a_run(request, copy_run, fixture):
     run = copy_run(request.getfixturevalue(fixture))
     baseline = {"lookup_run": {"lookup.json"}, "tfidf_run": {"tfidf.skops"}}.get(fixture)
-    trained = {f"checkpoint/{name}" for name in baseline or CHECKPOINT}
+    trained = {f"checkpoint/{name}" for name in (*(baseline or CHECKPOINT), "README.md")} | {"report.html"}
     trained |= {".lock", "run.json", "calibration.json", "metrics/dev.json", "gold/dev.jsonl", "predictions/dev.jsonl", "errors/dev.jsonl"}
     trained |= {"surfaces.json"} if fixture in ("ner_run", "lookup_run") else set()
     trained |= set() if baseline else {"history.jsonl"}
@@ -403,9 +403,10 @@ def test_a_comparison_is_written_and_fails_where_the_later_run_is_worse(ner_run,
     gain = 100 * written["differences"][0]["rows"]["micro"]["value"]
     better, worse = (lookup_run, ner_run) if gain > 0 else (ner_run, lookup_run)
     assert abs(gain) > 0.1 and written["schema_version"] == 1
+    assert str(lookup_run.path) in (tmp_path / "out/comparison.html").read_text()
     assert compare(worse, better, fail_below=0) == 0
     assert compare(better, worse, fail_below=-abs(gain) - 0.1) == 0
-    assert not caplog.records
+    assert "fail_below" not in caplog.text
     assert compare(better, worse, fail_below=-abs(gain) + 0.05) == 1
     assert f"B - A is -{abs(gain):.1f} points of micro F1, below fail_below=" in caplog.text
     with pytest.raises(InputError, match=r"output=.*page.html: name a folder"):

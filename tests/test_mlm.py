@@ -79,7 +79,7 @@ def test_the_loss_falls_and_the_best_epoch_is_kept(mlm_run):
     assert {entry["reason"] for entry in mlm_run.info()["left_out"]} <= {"the run's own dev", "the run's own test"}
     names = {path.relative_to(mlm_run.path).as_posix() for path in mlm_run.path.rglob("*") if path.is_file()}
     checkpoint = {"config.json", "model.safetensors", "sitrep.json", "tokenizer.json", "tokenizer_config.json"}
-    assert names == {".lock", "run.json", "history.jsonl", *(f"checkpoint/{name}" for name in checkpoint)}
+    assert names == {".lock", "run.json", "history.jsonl", "report.html", *(f"checkpoint/{name}" for name in checkpoint)}
 
 
 def test_plain_transformers_opens_the_encoder(mlm_run):

@@ -58,6 +58,8 @@ def test_two_processes_train_one_model(launcher, train, encoder, corpus_copy, tm
         "predictions",
         "errors",
         "surfaces.json",
+        "report.html",
+        "calibration.json",
     }
     history = [json.loads(line) for line in (run.path / "history.jsonl").read_text().splitlines()]
     assert [row["epoch"] for row in history] == list(range(1, 11))

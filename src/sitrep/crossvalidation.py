@@ -20,6 +20,7 @@ from sitrep.corpus import Corpus
 from sitrep.diagnosis import count_seen_unseen
 from sitrep.evaluation import save_evaluation
 from sitrep.provenance import provenance
+from sitrep.reports.run import write_run_report
 from sitrep.runs import SCHEMA_VERSION, Run, read_json, write_json
 from sitrep.scoring import Counts, summary
 from sitrep.terminal import console, mean_and_deviation, metrics_table, percent, say
@@ -86,6 +87,7 @@ def save_pooled(pool: Run, folds: Sequence[Run]) -> None:
         "status": "finished",
     }
     write_json(pool.path / "run.json", {"schema_version": SCHEMA_VERSION, **facts})
+    write_run_report(pool)
 
 
 def show_pooled(pool: Run) -> None:
@@ -95,7 +97,7 @@ def show_pooled(pool: Run) -> None:
     title = f"{metrics['task']} on all {len(spread['micro_f1'])} folds ({metrics['n_articles']} articles), strict"
     console().print(metrics_table(metrics, title))
     say(f"micro F1 by fold, mean ± standard deviation: {mean_and_deviation(spread)} ({', '.join(map(percent, spread['micro_f1']))})")
-    say(f"pooled: {pool.path}\nnext: python compare.py runs=[{pool.path},OTHER] name={FOLDS}")
+    say(f"pooled: {pool.path}\nreport: {pool.path / 'report.html'}\nnext: python compare.py runs=[{pool.path},OTHER] name={FOLDS}")
 
 
 def _newest_by_fold(run: Run) -> dict[int, Run]:

@@ -18,7 +18,7 @@ from typing import Any
 from sitrep.annotating import annotate  # noqa: F401  (one of the jobs)
 from sitrep.articles import Article, fingerprint
 from sitrep.comparison import compare_runs
-from sitrep.config import FOLD, MLM, NER, TAKEN_NAMES, CompareConfig, EvaluateConfig, PredictConfig, TrainConfig
+from sitrep.config import FOLD, MLM, NER, SPLITS, TAKEN_NAMES, CompareConfig, EvaluateConfig, PredictConfig, TaskConfig, TrainConfig
 from sitrep.corpus import Corpus, find_leaks, load_corpus, read_labelled
 from sitrep.crossvalidation import pool_folds, show_pooled
 from sitrep.diagnosis import train_surfaces
@@ -27,6 +27,9 @@ from sitrep.evaluation import evaluate_reader
 from sitrep.formats import read_articles
 from sitrep.processes import is_writer, leave, share
 from sitrep.readers import count_left_out, fit_reader, load_calibrated, load_reader, open_reader_run
+from sitrep.reports.card import write_model_card
+from sitrep.reports.comparison import write_comparison_report
+from sitrep.reports.run import write_run_report
 from sitrep.runs import SCHEMA_VERSION, Run, describe_task, open_run, write_json
 from sitrep.terminal import (
     comparison_legend,
@@ -88,8 +91,10 @@ def _train(config: TrainConfig, run: Run, *, resumed: bool) -> int:
             )
             for name in evaluated
         ]  # fmt: skip
-        run.finish(seconds=round(time.monotonic() - began, 1), **facts)
+        sizes = {name: len(corpus.split(name)) for name in SPLITS}
+        run.finish(seconds=round(time.monotonic() - began, 1), n_articles=sizes, **facts)
         run.drop_states()
+        _write_pages(run, config.task)
     for metrics in scores:
         console().print(metrics_table(metrics, f"{config.task.name} on {metrics['name']} ({metrics['n_articles']} articles), strict"))
     trains_on = f"train.py task=ner model={config.model.name} model.init_from={run.path}"
@@ -143,9 +148,17 @@ def evaluate(config: EvaluateConfig) -> int:
     reader = load_reader(run, config.device)
     with run.lock():
         metrics = evaluate_reader(run, trained.task, reader, gold, name, leaks=leaks, target_precision=config.target_precision)
+        report = _write_pages(run, trained.task)
     console().print(metrics_table(metrics, f"{trained.task.name} on {name} ({metrics['n_articles']} articles), strict"))
-    say(f"scores: {run.metrics_path(name)}")
+    say(f"scores: {run.metrics_path(name)}\nreport: {report}")
     return 0
+
+
+def _write_pages(run: Run, task: TaskConfig) -> Path:
+    """Bring the run's report and model card up to date, and return the report."""
+    if task.kind != MLM:
+        write_model_card(run)
+    return write_run_report(run)
 
 
 def _derived_name(articles: str) -> str:
@@ -223,7 +236,8 @@ def compare(config: CompareConfig) -> int:
     if output:
         output.mkdir(parents=True, exist_ok=True)
         write_json(output / "comparison.json", {"schema_version": SCHEMA_VERSION, **comparison})
-        say(f"comparison: {output / 'comparison.json'}")
+        page = write_comparison_report(comparison, output / "comparison.html")
+        say(f"comparison: {output / 'comparison.json'}\nreport: {page}")
     return _verdict(comparison, config.fail_below)
 
 
