@@ -42,7 +42,8 @@ def make_comparison(n_mentions: int = 1, kind: str = "ner", text: str = "Gao") -
     """Return a comparison of two groups of one run each, where B fixed `n_mentions` times the same mention and broke another."""
     names = [*LABELS, "micro", "macro", "weighted"]
     fixed = {"id": f"a-{text}", "kind": "missed", "label": "LOCATION", "start": 3, "end": 6, "text": text, "before": "in ", "after": " on"}
-    broken = {**fixed, "kind": "spurious", "label": "PERSON", "text": "Monday"}
+    fixed |= {"a": 1.0, "b": 0.0}
+    broken = {**fixed, "kind": "spurious", "label": "PERSON", "text": "Monday", "a": 0.0, "b": 1.0}
     rows = {name: {"value": 0.1, "interval": [-0.05, 0.2], "p": 0.01, "p_holm": 0.03 if name == "PERSON" else 0.9} for name in names}
     rows["macro"] = dict.fromkeys(("value", "interval", "p", "p_holm"))
     config = {"trainer.epochs": [5, 10]}
@@ -54,7 +55,8 @@ def make_comparison(n_mentions: int = 1, kind: str = "ner", text: str = "Gao") -
         "cost": {"seconds": 3.0, "n_parameters": None, "articles_per_second": 2.5},
     }
     facts = {"name": "test", "task": "ner", "kind": kind, "labels": list(LABELS), "n_articles": 3, "support": dict.fromkeys(LABELS, 4)}
-    difference = {"a": "A", "b": "B", "rows": rows, "config": config, "fixed": [fixed] * n_mentions, "broken": [broken]}
+    changes = {"n_fixed": n_mentions, "n_broken": 1, "fixed": [fixed] * n_mentions, "broken": [broken]}
+    difference = {"a": "A", "b": "B", "rows": rows, "config": config, **changes}
     return {**facts, "groups": [{"letter": letter, **group} for letter in "AB"], "differences": [difference]}
 
 

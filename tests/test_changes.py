@@ -1,3 +1,4 @@
+import pytest
 from factories import make_article, make_task
 
 from sitrep.changes import changed_items, changed_keys
@@ -31,8 +32,11 @@ def test_mistakes_are_mended_and_made_in_the_order_of_the_articles():
     ]
 
 
-def test_a_group_makes_the_mistakes_of_most_of_its_seeds():
-    nothing = [make_article("b", "Gao and Kidal"), make_article("a", "Amina")]
-    assert changes([nothing, nothing, GOLD], [GOLD])[0] == [("b", "missed", "Gao"), ("a", "missed", "Amina")]
-    assert changes([nothing, GOLD, GOLD], [GOLD]) == [[], []]
-    assert changes([nothing, GOLD], [GOLD]) == [[], []]  # a half is not most
+def test_groups_of_several_seeds_are_held_to_the_same_measure():
+    nothing, other = [make_article("b", "Gao and Kidal"), make_article("a", "Amina")], [GOLD[0], make_article("a", "Amina")]
+    found = changed_items(GOLD, [nothing, other, GOLD], [other], make_task())
+    assert [(row["id"], row["a"], row["b"]) for row in found["fixed"]] == [("b", pytest.approx(1 / 3), 0)]
+    assert [(row["id"], row["a"], row["b"]) for row in found["broken"]] == [("a", pytest.approx(2 / 3), 1)]
+    assert (found["n_fixed"], found["n_broken"]) == (pytest.approx(1 / 3), pytest.approx(1 / 3))
+    same = changed_items(GOLD, [nothing, other], [other, nothing], make_task())
+    assert (same["fixed"], same["broken"]) == ([], []) and same["n_fixed"] == same["n_broken"] == 0.25

@@ -94,7 +94,9 @@ def test_class_fields_are_compared_by_example_f1_too(scored_run):
     row = difference["rows"]["example F1"]
     assert row["value"] == pytest.approx(1 - a["mean"]) and row["interval"][1] == pytest.approx(1 - low) and 0 < row["p"] < 1
     assert (difference["a"], difference["b"], difference["config"]) == ("A", "B", {"model.name": ["lookup", "b"]})
-    assert [(row["id"], row["kind"], row["label"], row["text"]) for row in difference["fixed"]] == [("3", "missed", "arrest", "")]
+    assert [(row["id"], row["kind"], row["label"], row["a"]) for row in difference["fixed"]] == [
+        ("0", "missed", "bombing", 0.5), ("1", "missed", "arrest", 0.5), ("3", "missed", "arrest", 1.0),
+    ]  # fmt: skip
 
 
 def mentions(*marked):
@@ -122,7 +124,9 @@ def test_differences_are_those_of_f1_and_p_values_are_corrected(scored_run):
         ("10", "Gao"),
         ("11", "Gao"),
     ]
+    assert (difference["n_fixed"], difference["n_broken"]) == (12, 0)
     assert difference["fixed"][0] == {
+        "a": 1.0, "b": 0.0,
         "id": "0", "kind": "missed", "label": "PERSON", "start": 10, "end": 13, "text": "Sow", "before": "Amina met ", "after": " in Gao.",
     }  # fmt: skip
     assert difference["broken"] == []

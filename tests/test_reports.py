@@ -209,6 +209,16 @@ def test_a_comparison_of_runs_is_shown(tmp_path):
     assert [row for row in rows if row.startswith("fixed")][-1].endswith("left Mopti.LOCATIONmisseda1")
 
 
+def test_a_comparison_of_several_seeds_says_how_many_make_a_mistake(tmp_path):
+    runs = [evaluated_run(tmp_path / str(seed), [(GOLD, pred), CALM], **NER, seed=seed) for seed, pred in ((1, PRED), (2, GOLD))]
+    b = evaluated_run(tmp_path / "b", [(GOLD, GOLD), CALM], **NER, trainer__epochs=99)
+    comparison = compare_runs([*runs, b], "test")
+    page = open_page(write_comparison_report(comparison, tmp_path / "comparison.html"))
+    fixed = [row for row in page.texts("tr") if row.startswith("fixed")]
+    assert len(fixed) == 2 * comparison["differences"][0]["n_fixed"] > 0 and all(row.endswith("50 %, 0 %") for row in fixed)
+    assert any("on average over pairs of their seeds" in text for text in page.texts("p"))
+
+
 def test_a_comparison_of_many_mentions_says_what_it_leaves_out(tmp_path):
     page = open_page(write_comparison_report(make_comparison(MAX_MENTIONS), tmp_path / "comparison.html"))
     assert "3001 of them" in page.texts("p", class_="warning")[0] and len(page.texts("tr", data_m="1.0.0")) == 3000

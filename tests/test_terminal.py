@@ -105,14 +105,14 @@ def test_difference_shows_interval_and_both_p(capsys):
     row = {"value": -0.0123, "interval": [-0.03, 0.002], "p": 0.0004, "p_holm": 0.0012}
     undefined = {"value": None, "interval": None, "p": None, "p_holm": None}
     difference = {"a": "A", "b": "C", "rows": {"PERSON": row, "DATE": undefined, "micro": {**row, "p": 0.25, "p_holm": None}}}
-    console().print(difference_table({}, {**difference, "config": {"model.head": ["crf", "span"]}, "fixed": [{}] * 3, "broken": [{}]}))
+    console().print(difference_table({}, {**difference, "config": {"model.head": ["crf", "span"]}, "n_fixed": 3, "n_broken": 0.6}))
     printed = capsys.readouterr().out
     assert [[cell.strip() for cell in line.split("│")[1:-1]] for line in printed.splitlines() if line.startswith("│")] == [
         ["PERSON", "-1.2", "-3.0 to +0.2", "<0.001", "0.001"],
         ["DATE", "n/a", "", "", ""],
         ["micro", "-1.2", "-3.0 to +0.2", "0.250", ""],
     ]
-    assert "F1 of C minus F1 of A" in printed and "C makes 3 mistakes of A no more, and 1 that A does not make" in printed
+    assert "F1 of C minus F1 of A" in printed and "C mends 3 mistakes of A and makes 1 that A does not" in printed
     assert "differences (A | C): model.head: crf | span" in printed
 
 

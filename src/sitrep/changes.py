@@ -23,27 +23,31 @@ def changed_keys(a: Mapping[str, Any], b: Mapping[str, Any]) -> dict[str, list[A
 
 def changed_items(
     gold: Sequence[Article], a: Sequence[Sequence[Article]], b: Sequence[Sequence[Article]], task: TaskConfig
-) -> dict[str, list[dict[str, Any]]]:
-    """Return the mistakes that A makes and B does not, `fixed`, and those that only B makes, `broken`, each with its context.
+) -> dict[str, Any]:
+    """Return the mistakes that A makes more often than B, `fixed`, and the reverse, `broken`, each with its context.
 
-    a, b: the predictions of each seed; a group makes a mistake if more than half of its seeds do
+    The `a` and `b` of a mistake are the shares of the seeds that make it. `n_fixed` and `n_broken` are how many a seed of B
+    fixes and breaks of a seed of A, on average over all pairs: a group of one seed and one of several are held to the same measure.
+
+    a, b: the predictions of each seed
     """
-    made_by_a, made_by_b = (_mistakes_of_most(gold, side, task) for side in (a, b))
-    texts = {article.id: article for article in gold}
-    order = {article_id: number for number, article_id in enumerate(texts)}
+    of_a, of_b = (_shares(gold, side, task) for side in (a, b))
+    articles = {article.id: article for article in gold}
+    order = {article_id: number for number, article_id in enumerate(articles)}
+    items = sorted(of_a.keys() | of_b.keys(), key=lambda item: (order[item[0]], item[3] or 0, item[4] or 0, item[1:3]))
+    shares = {item: (of_a.get(item, 0.0), of_b.get(item, 0.0)) for item in items}
+    rows = {item: _row(item, articles[item[0]]) | {"a": share_a, "b": share_b} for item, (share_a, share_b) in shares.items()}
+    return {
+        "n_fixed": sum(share_a * (1 - share_b) for share_a, share_b in shares.values()),
+        "n_broken": sum(share_b * (1 - share_a) for share_a, share_b in shares.values()),
+        "fixed": [rows[item] for item, (share_a, share_b) in shares.items() if share_a > share_b],
+        "broken": [rows[item] for item, (share_a, share_b) in shares.items() if share_b > share_a],
+    }
 
-    def place(item: Item) -> tuple[Any, ...]:
-        return order[item[0]], item[3] or 0, item[4] or 0, item[1:3]
 
-    def rows(items: set[Item]) -> list[dict[str, Any]]:
-        return [_row(item, texts[item[0]]) for item in sorted(items, key=place)]
-
-    return {"fixed": rows(made_by_a - made_by_b), "broken": rows(made_by_b - made_by_a)}
-
-
-def _mistakes_of_most(gold: Sequence[Article], seeds: Sequence[Sequence[Article]], task: TaskConfig) -> set[Item]:
+def _shares(gold: Sequence[Article], seeds: Sequence[Sequence[Article]], task: TaskConfig) -> dict[Item, float]:
     made = Counter(item for pred in seeds for item in set(_mistakes(gold, pred, task)))
-    return {item for item, n in made.items() if n > len(seeds) / 2}
+    return {item: n / len(seeds) for item, n in made.items()}
 
 
 def _mistakes(gold: Sequence[Article], pred: Sequence[Article], task: TaskConfig) -> Iterator[Item]:

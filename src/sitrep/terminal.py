@@ -115,11 +115,10 @@ def difference_table(comparison: dict[str, Any], difference: dict[str, Any]) -> 
         if name == "micro":
             table.add_section()
         table.add_row(name, points(row["value"]), " to ".join(map(points, row["interval"] or ())), _p(row["p"]), _p(row["p_holm"]))
-    n_fixed, n_broken = len(difference["fixed"]), len(difference["broken"])
     changed = ", ".join(f"{key}: {old} | {new}" for key, (old, new) in difference["config"].items())
     return Group(
         *_titled(f"F1 of {b} minus F1 of {a}, in points", table).renderables,
-        Text(f"{b} makes {n_fixed} mistakes of {a} no more, and {n_broken} that {a} does not make"),
+        Text(f"{b} mends {difference['n_fixed']:.0f} mistakes of {a} and makes {difference['n_broken']:.0f} that {a} does not"),
         Text(f"differences ({a} | {b}): {changed}" if changed else f"{a} and {b} have the same config, commit and data"),
     )
 
