@@ -99,7 +99,7 @@ def test_what_is_held_out_is_neither_learnt_nor_chosen_by(articles, runs):
 
 def test_thresholds_of_a_fold_are_fitted_on_its_dev(articles, tmp_path):
     run = train_fold(articles, tmp_path / "run", 1, "task=topics", "model=tfidf")
-    fitted_to = json.loads((run.path / "calibration.json").read_text())["n_positives"]
+    fitted_to = json.loads((run.path / "calibration.json").read_text())["best_f1"]["n_positives"]
     dev = run.articles("gold", "dev")
     assert fitted_to == {topic: sum(topic in article.labels["topics"] for article in dev) for topic in fitted_to}
 
@@ -173,7 +173,7 @@ def test_the_folder_of_the_pooled_scores(runs, pool):
     assert info["n_parameters"] == round(sum(run.info()["n_parameters"] for run in runs) / N_FOLDS)
     assert (pool.config().cv.folds, pool.config().cv.fold) == (N_FOLDS, None)
     files = {path.relative_to(pool.path).as_posix() for path in pool.path.rglob("*") if path.is_file()}
-    assert files == {"run.json", "metrics/folds.json", "gold/folds.jsonl", "predictions/folds.jsonl", "errors/folds.jsonl"}
+    assert files == {"run.json", "metrics/folds.json", "gold/folds.jsonl", "predictions/folds.jsonl", "errors/folds.jsonl", "report.html"}
 
 
 def test_pooled_scores_are_no_model(articles, runs, pool, tmp_path, monkeypatch):

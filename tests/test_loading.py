@@ -8,9 +8,10 @@ from sitrep.config import CompareConfig, EvaluateConfig, PredictConfig, TrainCon
 from sitrep.loading import load
 
 EVALUATE = {
-    "run": "latest", "split": None, "articles": None, "name": None, "format": None, "text_dir": None, "drop_labels": [], "device": "cpu",
+    "run": "latest", "split": None, "articles": None, "name": None, "format": None, "text_dir": None, "drop_labels": [],
+    "target_precision": None, "device": "cpu",
 }  # fmt: skip
-PREDICT = {"input": "in", "output": "out.jsonl", "format": None, "overwrite": False, "strict": False, "device": "cpu"}
+PREDICT = {"input": "in", "output": "out.jsonl", "format": None, "min_score": None, "overwrite": False, "strict": False, "device": "cpu"}
 COMPARE = {"runs": ["a", "b"], "name": "test", "output": None, "fail_below": None}
 
 
