@@ -41,7 +41,7 @@ check: $(STAMP) ## linter and type checker
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-bench: $(STAMP) ## the tables in the README
+bench: $(STAMP) ## the tables in docs/results.md
 	$(BIN)/python benchmarks/quality.py
 
 lock: ## pin today's newest packages in requirements.lock

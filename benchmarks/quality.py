@@ -1,4 +1,4 @@
-"""The README's tables of scores: trains each row, scores dev and test, prints Markdown.
+"""The tables of scores in docs/results.md: trains each row, scores dev and test, prints Markdown.
 
 python benchmarks/quality.py [ROW ...] [benchmarks_dir=DIR] [reuse=true]
 
