@@ -11,6 +11,7 @@ from tiny import REGIONS, TOPICS, compose, own_data, write_corpus
 from sitrep import jobs
 from sitrep.articles import Article, Span
 from sitrep.errors import InputError
+from sitrep.evaluation import save_evaluation
 from sitrep.formats import jsonl, read_articles
 from sitrep.reliability import bin_sums, scored_items
 from sitrep.splits import read_splits
@@ -393,24 +394,27 @@ def test_compare_the_baseline_with_an_encoder(ner_run, lookup_run, copy_run, cap
     assert jobs.compare(by_glob) == 0
 
 
-def test_a_comparison_is_written_and_fails_where_the_later_run_is_worse(ner_run, lookup_run, tmp_path, caplog):
+def test_a_comparison_is_written_and_fails_where_the_later_run_is_worse(ner_run, copy_run, tmp_path, caplog):
+    worse = copy_run(ner_run)
+    gold = worse.articles("gold", "dev")
+    save_evaluation(worse, "dev", gold, [article.bare() for article in gold], worse.config().task, seconds=1.0)
+    f1 = 100 * ner_run.metrics("dev")["strict"]["micro"]["f1"]
+
     def compare(*runs, **options):
         arguments = [f"{key}={value}" for key, value in options.items()]
         return jobs.compare(compose("compare", f"runs=[{runs[0].path},{runs[1].path}]", "name=dev", *arguments))
 
-    assert compare(ner_run, lookup_run, output=tmp_path / "out") == 0
+    assert compare(worse, ner_run, output=tmp_path / "out", fail_below=0) == 0
     written = json.loads((tmp_path / "out/comparison.json").read_text())
-    gain = 100 * written["differences"][0]["rows"]["micro"]["value"]
-    better, worse = (lookup_run, ner_run) if gain > 0 else (ner_run, lookup_run)
-    assert abs(gain) > 0.1 and written["schema_version"] == 1
-    assert str(lookup_run.path) in (tmp_path / "out/comparison.html").read_text()
-    assert compare(worse, better, fail_below=0) == 0
-    assert compare(better, worse, fail_below=-abs(gain) - 0.1) == 0
+    assert written["schema_version"] == 1
+    assert 100 * written["differences"][0]["rows"]["micro"]["value"] == pytest.approx(f1)
+    assert str(worse.path) in (tmp_path / "out/comparison.html").read_text()
+    assert compare(ner_run, worse, fail_below=-100) == 0
     assert "fail_below" not in caplog.text
-    assert compare(better, worse, fail_below=-abs(gain) + 0.05) == 1
-    assert f"B - A is -{abs(gain):.1f} points of micro F1, below fail_below=" in caplog.text
+    assert compare(ner_run, worse, fail_below=0) == 1
+    assert f"B - A is -{f1:.1f} points of micro F1, below fail_below=0" in caplog.text
     with pytest.raises(InputError, match=r"output=.*page.html: name a folder"):
-        compare(better, worse, output=tmp_path / "page.html")
+        compare(ner_run, worse, output=tmp_path / "page.html")
 
 
 def test_compare_the_baseline_of_a_class_field_with_an_encoder(tfidf_run, topics_run, capsys):
