@@ -1,13 +1,12 @@
 """Batch prediction: every input is accounted for, and a job that was cut off goes on as if nothing had happened."""
 
-import itertools
 import json
 
 import pytest
 from filelock import FileLock
 
-from sitrep.articles import Article, Source, Span
-from sitrep.batch import CHUNK, apply_readers, predict_to_file
+from sitrep.articles import Article, Source
+from sitrep.batch import predict_to_file
 from sitrep.errors import InputError
 from sitrep.formats import RowError, read_articles
 from sitrep.lookup import LookupReader
@@ -16,17 +15,6 @@ READER = LookupReader({"Gao": ("LOCATION", 0.123456), "Niger": ("LOCATION", 1.0)
 ARTICLES = [Article(f"a{number}", f"{number} left Gao, 🚁\n", extra={"date": "2020"}) for number in range(5)]
 MADE_BY = {"runs": ["one"]}
 NEW = {"overwrite": False, "strict": False}
-
-
-class TopicReader:
-    """A reader of classes that counts the articles it was asked for."""
-
-    n_read = 0
-
-    def read(self, articles):
-        for article in articles:
-            self.n_read += 1
-            yield article.bare().with_classes("topics", ["talks"], {"talks": 0.987654, "raid": 0.2})
 
 
 def predict(output, articles=ARTICLES, made_by=MADE_BY, **options):
@@ -38,7 +26,7 @@ def predict(output, articles=ARTICLES, made_by=MADE_BY, **options):
                 yield article
 
     options = {**NEW, **options}
-    return predict_to_file(read_input, lambda stream: apply_readers([(None, READER)], stream), output, made_by, **options)
+    return predict_to_file(read_input, READER.read, output, made_by, **options)
 
 
 BAD = RowError(Source("some.jsonl", 3), "not JSON")
@@ -46,27 +34,6 @@ BAD = RowError(Source("some.jsonl", 3), "not JSON")
 
 def names(folder) -> list[str]:
     return sorted(path.name for path in folder.iterdir())
-
-
-def test_several_readers_add_to_one_article():
-    article = Article("a", "in Gao", (Span(0, 2, "GUESS"),), {"topics": ("raid",), "region": ("sahel",)}, extra={"date": "2020"})
-    (read,) = apply_readers([(None, READER), ("topics", TopicReader())], [article])
-    assert read.spans == (Span(3, 6, "LOCATION"),) and read.spans[0].score == 0.123456
-    assert read.labels == {"topics": ("talks",), "region": ("sahel",)}  # what no reader predicts stays
-    assert read.scores == {"topics": {"talks": 0.987654, "raid": 0.2}}
-    assert (read.id, read.text, read.extra) == (article.id, article.text, article.extra)
-
-
-def test_a_class_field_at_top_level_is_replaced_not_doubled():
-    (read,) = apply_readers([("topics", TopicReader())], [Article("a", "x", extra={"topics": ["raid"], "date": "2020"})])
-    assert read.labels == {"topics": ("talks",)} and read.extra == {"date": "2020"}
-
-
-def test_articles_are_read_chunk_by_chunk_in_order():
-    reader = TopicReader()
-    stream = apply_readers([("topics", reader)], (Article(str(number), "x") for number in itertools.count()))  # without end
-    assert [next(stream).id for _ in range(CHUNK + 1)] == [str(number) for number in range(CHUNK + 1)]
-    assert reader.n_read == 2 * CHUNK
 
 
 @pytest.mark.parametrize(("now", "found"), [([ARTICLES[3], *ARTICLES], "article 'a3'"), (ARTICLES[:1], "its end")])
@@ -117,12 +84,12 @@ def test_cut_off_anywhere_the_same_command_gives_the_same_bytes(tmp_path):
 
 
 def test_a_job_that_failed_goes_on_where_it_stopped(tmp_path):
-    articles = [Article(str(number), "Gao") for number in range(2 * CHUNK)]
+    articles = [Article(str(number), "Gao") for number in range(128)]
     with pytest.raises(InputError, match=r"some.jsonl:3: not JSON"):
-        predict(tmp_path / "out.jsonl", [*articles[: CHUNK + 9], BAD, *articles[CHUNK + 9 :]], strict=True)
+        predict(tmp_path / "out.jsonl", [*articles[:73], BAD, *articles[73:]], strict=True)
     assert not (tmp_path / "out.jsonl").exists()
     summary = predict(tmp_path / "out.jsonl", articles)
-    assert summary.n_resumed == CHUNK
+    assert summary.n_resumed == 73
     assert [article.id for article in read_articles(tmp_path / "out.jsonl")] == [article.id for article in articles]
 
 

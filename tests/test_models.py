@@ -8,13 +8,12 @@ import pytest
 import torch
 import transformers
 from conftest import NER
-from tiny import ENTITIES, FAMILIES, SMALL, TOPICS, compose, own_data, write_encoder
+from tiny import ENTITIES, FAMILIES, SMALL, TOPICS, compose, own_data, torch_reader, write_encoder
 
 from sitrep.articles import Article
 from sitrep.errors import InputError
 from sitrep.formats import read_articles
 from sitrep.models import build_model, choose_device, load_model
-from sitrep.prediction import EncoderReader
 
 
 @pytest.fixture
@@ -29,7 +28,7 @@ def read_short_texts(run, corpus) -> list[Article]:
     model = load_model(run.checkpoint_path)
     short = [encoded.article for encoded in model.network.windower.encode(articles) if len(encoded.windows) == 1]
     assert len(short) > 40
-    return list(EncoderReader(model, torch.device("cpu")).read(short))
+    return list(torch_reader(model).read(short))
 
 
 def test_the_default_encoder_is_the_one_that_was_checked():
@@ -147,7 +146,7 @@ def test_encoders_of_every_family_learn_and_read_whole_words(train, tmp_path, ki
     run = train(tmp_path / "run", f"model.path={encoder}", *NER)
     assert run.metrics("dev")["strict"]["micro"]["f1"] > 0.6
     text = "Envoys met\tAmina Sow in Gao\u00a0on Friday\r\n, and a bomb planted by the Desert Front exploded in (Ségou) on Monday."
-    (read,) = EncoderReader(load_model(run.checkpoint_path), torch.device("cpu")).read([Article("a", text)])
+    (read,) = torch_reader(load_model(run.checkpoint_path)).read([Article("a", text)])
     edges = {edge for span in read.spans for edge in (span.start, span.end)}
     assert len(edges) > 6 and not [edge for edge in edges if text[edge - 1].isalnum() and text[edge].isalnum()]
     assert not [span for span in read.spans if read.surface(span) != read.surface(span).strip()]

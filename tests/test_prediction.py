@@ -3,7 +3,7 @@
 import itertools
 
 import pytest
-import torch
+from tiny import torch_reader
 
 from sitrep.articles import Article
 from sitrep.formats import read_articles
@@ -14,7 +14,7 @@ from sitrep.prediction import LOOK_AHEAD, EncoderReader
 @pytest.fixture(scope="module", params=["ner_run", "topics_run"])
 def reader(request) -> EncoderReader:
     run = request.getfixturevalue(request.param)
-    return EncoderReader(load_model(run.checkpoint_path), torch.device("cpu"))
+    return torch_reader(load_model(run.checkpoint_path))
 
 
 @pytest.fixture(scope="module")
@@ -62,7 +62,7 @@ def test_nothing_to_read(reader):
 
 
 def test_the_end_of_a_long_article_is_read(ner_run, articles):
-    reader = EncoderReader(load_model(ner_run.checkpoint_path), torch.device("cpu"))
+    reader = torch_reader(load_model(ner_run.checkpoint_path))
     (read,) = reader.read(articles[:1])
     assert max(span.start for span in read.spans) > len(read.text) - 300
     assert all(0 <= span.score <= 1 for span in read.spans)

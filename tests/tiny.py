@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import hydra
+import torch
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
 from transformers import (
     AutoModel,
@@ -19,7 +20,10 @@ from transformers import (
 )  # fmt: skip
 
 from sitrep import config as schemas
+from sitrep.backends import TorchBackend
 from sitrep.formats import read_articles
+from sitrep.models import Model
+from sitrep.prediction import EncoderReader
 from sitrep.shell import CONFIGS, SCHEMAS, quote_path
 
 ROOT = Path(__file__).parents[1]
@@ -125,3 +129,7 @@ def train_tokenizer(kind: str, texts: Sequence[str]) -> PreTrainedTokenizerFast:
     ids = [(token, tokenizer.token_to_id(token)) for token in (cls, sep)]
     tokenizer.post_processor = processors.TemplateProcessing(single=template, special_tokens=ids)
     return PreTrainedTokenizerFast(tokenizer_object=tokenizer, unk_token=unk, pad_token=pad, cls_token=cls, sep_token=sep)
+
+
+def torch_reader(model: Model) -> EncoderReader:
+    return EncoderReader(model, TorchBackend(model.network, torch.device("cpu")))

@@ -9,10 +9,9 @@ from __future__ import annotations
 import json
 import os
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
-from itertools import islice
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -22,10 +21,7 @@ from sitrep.articles import Article
 from sitrep.errors import InputError
 from sitrep.formats import jsonl
 from sitrep.formats.files import Reject, RowError, refuse
-from sitrep.readers import Reader
 from sitrep.runs import read_json, write_json
-
-CHUNK = 64  # articles read by all models before the next are touched
 
 
 @dataclass
@@ -37,26 +33,6 @@ class Summary:
     n_rejected: int = 0
     n_duplicate_ids: int = 0
     found: Counter[str] = field(default_factory=Counter)  # `LABEL` or `field=label` -> how often
-
-
-def apply_readers(readers: Sequence[tuple[str | None, Reader]], articles: Iterable[Article]) -> Iterator[Article]:
-    """Yield each article as all `readers` see it; each is (class field or None for mentions, reader).
-
-    What no reader predicts stays as it came.
-    """
-    stream = iter(articles)
-    while chunk := list(islice(stream, CHUNK)):
-        merged = chunk
-        for class_field, reader in readers:
-            predictions = list(reader.read(chunk))
-            merged = [_merge(article, pred, class_field) for article, pred in zip(merged, predictions, strict=True)]
-        yield from merged
-
-
-def _merge(article: Article, pred: Article, class_field: str | None) -> Article:
-    if class_field is None:
-        return replace(article, spans=pred.spans)
-    return article.with_classes(class_field, pred.labels[class_field], pred.scores[class_field])
 
 
 def predict_to_file(

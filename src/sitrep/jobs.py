@@ -25,8 +25,9 @@ from sitrep.diagnosis import train_surfaces
 from sitrep.errors import InputError
 from sitrep.evaluation import evaluate_reader
 from sitrep.formats import read_articles
+from sitrep.joint import load_joint
 from sitrep.processes import is_writer, leave, share
-from sitrep.readers import count_left_out, fit_reader, load_calibrated, load_reader, open_reader_run
+from sitrep.readers import describe_left_out, fit_reader, load_reader, open_reader_run
 from sitrep.reports.card import write_model_card
 from sitrep.reports.comparison import write_comparison_report
 from sitrep.reports.run import write_run_report
@@ -173,37 +174,26 @@ def _derived_name(articles: str) -> str:
 
 def predict(config: PredictConfig) -> int:
     """Read new articles with one or several runs at once."""
-    from sitrep.batch import apply_readers, predict_to_file
+    from sitrep.batch import predict_to_file
 
     began = time.monotonic()
-    runs = [open_reader_run(reference) for reference in config.run]
-    tasks = [run.config().task for run in runs]
-    fields = [task.field for task in tasks]
-    if len(set(fields)) < len(fields):
-        raise InputError(f"run=[{','.join(config.run)}]: two runs of the same task would overwrite each other; give one run a task")
     output = Path(config.output)
     if output.suffix != ".jsonl":
         raise InputError(f"output={output}: the ending must be .jsonl")
-    readers = [load_calibrated(run, config.device, config.min_score) for run in runs]
-    read_input = partial(_read_input, config.input, config.format)
-    made_by = {
-        "runs": [str(run.path) for run in runs],
-        "started": [run.info()["started"] for run in runs],
-        "input": config.input,
-        "format": config.format,
-        "min_score": [reader.least for reader in readers],
-    }
+    reader = load_joint(config.run, config.device, config.min_score)
     summary = predict_to_file(
-        read_input,
-        lambda articles: track(apply_readers([*zip(fields, readers, strict=True)], articles), "reading"),
+        partial(_read_input, config.input, config.format),
+        lambda articles: track(reader.read(articles), "reading"),
         output,
-        made_by,
+        {**reader.made_by, "input": config.input, "format": config.format},
         overwrite=config.overwrite,
         strict=config.strict,
     )
     if summary.n_duplicate_ids:
         log.warning("%d articles have an id that another had before; all are kept, in order", summary.n_duplicate_ids)
-    left_out = f", {count_left_out(readers)} left out below min_score={config.min_score}" if config.min_score is not None else ""
+    left_out = (
+        f", {describe_left_out(reader.left_out())} left out below min_score={config.min_score}" if config.min_score is not None else ""
+    )
     say(
         f"{summary.n_articles + summary.n_rejected} read: {summary.n_articles} predicted"
         + (f" ({summary.n_resumed} of them before this run)" if summary.n_resumed else "")

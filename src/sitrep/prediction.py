@@ -6,10 +6,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 
 import numpy as np
-import torch
 
 from sitrep.articles import Article
-from sitrep.heads.base import pad_windows, to_device
+from sitrep.backends import Backend
+from sitrep.heads.base import pad_windows
 from sitrep.models import Model
 from sitrep.sampling import READ_TOKENS, batches_by_length
 
@@ -19,11 +19,10 @@ LOOK_AHEAD = 64  # articles whose windows are sorted by length together, so that
 class EncoderReader:
     """Reads articles with a trained encoder; whole articles, whatever their length."""
 
-    def __init__(self, model: Model, device: torch.device) -> None:
-        self.model = model
-        self.network = model.network.to(device)
+    def __init__(self, model: Model, backend: Backend) -> None:
+        self.model, self.backend = model, backend
+        self.network = model.network
         self.windower = model.network.windower
-        self.device = device
 
     def read(self, articles: Iterable[Article]) -> Iterator[Article]:
         """Yield each article with what the model finds in it: mentions, or classes, with raw scores. Gold is never looked at."""
@@ -41,13 +40,8 @@ class EncoderReader:
         """Return what the head keeps of the scores of each window, in order."""
         lengths = [len(window["input_ids"]) for window in windows]
         kept: list[np.ndarray] = [np.empty(0)] * len(windows)
-        was_training = self.network.training
-        self.network.eval()
-        with torch.inference_mode():
-            for batch in batches_by_length(lengths, READ_TOKENS):
-                inputs = pad_windows([windows[index] for index in batch], self.windower.pad_id)
-                scores = self.network(**to_device(inputs, self.device))
-                for index, found in zip(batch, self.network.keep(scores, [lengths[i] for i in batch]), strict=True):
-                    kept[index] = found
-        self.network.train(was_training)
+        for batch in batches_by_length(lengths, READ_TOKENS):
+            scores = self.backend.score(pad_windows([windows[index] for index in batch], self.windower.pad_id))
+            for index, found in zip(batch, self.network.keep(scores, [lengths[i] for i in batch]), strict=True):
+                kept[index] = found
         return kept

@@ -108,6 +108,7 @@ def load_reader(run: Run, device: str) -> Reader:
         from sitrep.tfidf import load_tfidf
 
         return load_tfidf(run.checkpoint_path)
+    from sitrep.backends import TorchBackend
     from sitrep.models import choose_device, load_model
     from sitrep.prediction import EncoderReader
 
@@ -117,7 +118,7 @@ def load_reader(run: Run, device: str) -> Reader:
             f"{run.checkpoint_path}: was trained for another task or other labels ({', '.join(model.task.labels)}) than the run's "
             f"config says ({', '.join(config.task.labels)}); bring the run's own checkpoint back, or train again"
         )
-    return EncoderReader(model, choose_device(device))
+    return EncoderReader(model, TorchBackend(model.network, choose_device(device)))
 
 
 def load_calibrated(run: Run, device: str, min_score: float | str | None) -> CalibratedReader:
@@ -138,9 +139,8 @@ def load_calibrated(run: Run, device: str, min_score: float | str | None) -> Cal
     return CalibratedReader(load_reader(run, device), task, calibration, least)
 
 
-def count_left_out(readers: Iterable[CalibratedReader]) -> str:
-    """Return how many mentions and class labels scored too low, of each label."""
-    by_label = sum((reader.left_out for reader in readers), Counter())
+def describe_left_out(by_label: Counter[str]) -> str:
+    """Return how many mentions and class labels scored too low, of each label, in words."""
     listed = ", ".join(f"{label} {n}" for label, n in by_label.most_common())
     return f"{by_label.total()} mentions or labels" + (f" ({listed})" if listed else "")
 
@@ -169,6 +169,7 @@ def _fit_encoder(config: TrainConfig, corpus: Corpus, run: Run) -> tuple[Reader,
     """Train; where memory does not suffice, start again with batches of half the size."""
     from torch import OutOfMemoryError
 
+    from sitrep.backends import TorchBackend
     from sitrep.models import choose_device
     from sitrep.prediction import EncoderReader
 
@@ -192,7 +193,7 @@ def _fit_encoder(config: TrainConfig, corpus: Corpus, run: Run) -> tuple[Reader,
             run.note(batch_tokens=fewer)
     if is_writer():
         model.save(run.checkpoint_path)
-    return EncoderReader(model, device), facts
+    return EncoderReader(model, TorchBackend(model.network, device)), facts
 
 
 def _train_encoder(config: TrainConfig, corpus: Corpus, run: Run, device: torch.device) -> tuple[Model, Facts]:

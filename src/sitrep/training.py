@@ -22,6 +22,7 @@ from torch.utils.data import DataLoader
 from transformers import EarlyStoppingCallback, Trainer, TrainerCallback, TrainerControl, TrainerState, TrainingArguments, set_seed
 
 from sitrep.articles import Article
+from sitrep.backends import TorchBackend
 from sitrep.config import TrainerConfig
 from sitrep.errors import InputError
 from sitrep.heads.base import Head, Row, row_shape, to_device, windows_of
@@ -222,7 +223,9 @@ class ArticleTrainer(Trainer):
 
     def evaluate(self, eval_dataset: Any = None, ignore_keys: Any = None, metric_key_prefix: str = "eval") -> dict[str, float]:
         """Measure the model on the dev articles, and add a line to the run's history."""
-        measures = self.article_model.network.measure(self.dev, EncoderReader(self.article_model, self.args.device).read)
+        measures = self.article_model.network.measure(
+            self.dev, EncoderReader(self.article_model, TorchBackend(self.article_model.network, self.args.device)).read
+        )
         losses = [row["loss"] for row in self.state.log_history if "loss" in row]
         row = {
             "epoch": round(self.state.epoch or 0, 2),

@@ -1,0 +1,65 @@
+"""Several models in one pass over the articles: each article with what all of them find."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import islice
+from typing import Any
+
+from sitrep.articles import Article
+from sitrep.config import TaskConfig
+from sitrep.errors import InputError
+from sitrep.readers import CalibratedReader, load_calibrated, open_reader_run
+
+CHUNK = 64  # articles read by all models before the next are touched
+
+
+@dataclass
+class JointReader:
+    """Calibrated readers of different tasks; what none of them predicts stays as it came.
+
+    made_by: what determines the output, in JSON's types
+    """
+
+    readers: Sequence[CalibratedReader]
+    made_by: dict[str, Any]
+
+    def read(self, articles: Iterable[Article]) -> Iterator[Article]:
+        """Yield each article as all readers see it."""
+        stream = iter(articles)
+        while chunk := list(islice(stream, CHUNK)):
+            merged = chunk
+            for reader in self.readers:
+                merged = [_merge(*pair, reader.task) for pair in zip(merged, reader.read(chunk), strict=True)]
+            yield from merged
+
+    def left_out(self) -> Counter[str]:
+        """Return how many mentions and class labels scored too low, of each label."""
+        return sum((reader.left_out for reader in self.readers), Counter())
+
+
+def load_joint(references: Sequence[str], device: str, min_score: float | str | None) -> JointReader:
+    """Return the readers of the runs that `references` name, one a task.
+
+    Raises:
+        InputError: if a run cannot be opened, or two are of the same task.
+    """
+    runs = [open_reader_run(reference) for reference in references]
+    fields = [run.config().task.field for run in runs]
+    if len(set(fields)) < len(fields):
+        raise InputError(f"run=[{','.join(references)}]: two runs of the same task would overwrite each other; give one run a task")
+    readers = [load_calibrated(run, device, min_score) for run in runs]
+    made_by = {
+        "runs": [str(run.path) for run in runs],
+        "started": [run.info()["started"] for run in runs],
+        "min_score": [dict(reader.least) for reader in readers],
+    }
+    return JointReader(readers, made_by)
+
+
+def _merge(article: Article, pred: Article, task: TaskConfig) -> Article:
+    if task.field is None:
+        return replace(article, spans=pred.spans)
+    return article.with_classes(task.field, pred.labels[task.field], pred.scores[task.field])
