@@ -1,20 +1,31 @@
 """Batch prediction: every input is accounted for, and a job that was cut off goes on as if nothing had happened."""
 
 import json
+import resource
 
 import pytest
+from factories import AS_IT_IS, make_task
 from filelock import FileLock
 
 from sitrep.articles import Article, Source
-from sitrep.batch import predict_to_file
+from sitrep.batch import predict_to_file, unfinished
 from sitrep.errors import InputError
 from sitrep.formats import RowError, read_articles
+from sitrep.joint import JointReader
 from sitrep.lookup import LookupReader
+from sitrep.readers import CalibratedReader
+from sitrep.shards import SHARD_ARTICLES
 
-READER = LookupReader({"Gao": ("LOCATION", 0.123456), "Niger": ("LOCATION", 1.0)})
+LOOKUP = LookupReader({"Gao": ("LOCATION", 0.123456), "Niger": ("LOCATION", 1.0)})
 ARTICLES = [Article(f"a{number}", f"{number} left Gao, 🚁\n", extra={"date": "2020"}) for number in range(5)]
-MADE_BY = {"runs": ["one"]}
+MADE_BY = {"models": {"task": "0123456789ab"}, "fields": []}
+OTHER = {**MADE_BY, "models": {"task": "ffffffffffff"}}
 NEW = {"overwrite": False, "strict": False}
+
+
+def load():
+    """Return a reader, as a worker makes it."""
+    return JointReader([CalibratedReader(LOOKUP, make_task(), AS_IT_IS, {"LOCATION": 0.1})], MADE_BY["models"])
 
 
 def predict(output, articles=ARTICLES, made_by=MADE_BY, **options):
@@ -26,7 +37,7 @@ def predict(output, articles=ARTICLES, made_by=MADE_BY, **options):
                 yield article
 
     options = {**NEW, **options}
-    return predict_to_file(read_input, READER.read, output, made_by, **options)
+    return predict_to_file(read_input, load, output, made_by, **options)
 
 
 BAD = RowError(Source("some.jsonl", 3), "not JSON")
@@ -34,28 +45,6 @@ BAD = RowError(Source("some.jsonl", 3), "not JSON")
 
 def names(folder) -> list[str]:
     return sorted(path.name for path in folder.iterdir())
-
-
-@pytest.mark.parametrize(("now", "found"), [([ARTICLES[3], *ARTICLES], "article 'a3'"), (ARTICLES[:1], "its end")])
-def test_an_input_that_changed_since_an_interruption_is_refused(tmp_path, now, found):
-    def broken():
-        yield from ARTICLES[:2]
-        raise KeyboardInterrupt
-
-    def read_one(article):
-        return next(READER.read([article]))
-
-    with pytest.raises(KeyboardInterrupt):
-        predict_to_file(
-            lambda reject: broken(),
-            lambda stream: (next(READER.read([article])) for article in stream),
-            tmp_path / "out.jsonl",
-            MADE_BY,
-            **NEW,
-        )
-    with pytest.raises(InputError, match=f"the input has changed since .* now comes {found}"):
-        predict(tmp_path / "out.jsonl", now)
-    assert predict(tmp_path / "out.jsonl").n_resumed == 2
 
 
 def test_every_row_is_written_or_rejected(tmp_path):
@@ -66,30 +55,19 @@ def test_every_row_is_written_or_rejected(tmp_path):
     assert all(article.surface(span) == "Gao" for article in read for span in article.spans)
     rejected = [json.loads(line) for line in (tmp_path / "new" / "out.jsonl.rejected.jsonl").read_text().splitlines()]
     assert rejected == [{"file": "some.jsonl", "line": 3, "reason": "not JSON"}]
+    assert read[0].extra == {"date": "2020", "read_by": MADE_BY["models"]}
+    assert summary.found == {"LOCATION": 6} and summary.files == [tmp_path / "new" / "out.jsonl"]
     assert names(tmp_path / "new") == ["out.jsonl", "out.jsonl.rejected.jsonl"]
 
 
-def test_cut_off_anywhere_the_same_command_gives_the_same_bytes(tmp_path):
-    whole, cut = tmp_path / "whole.jsonl", tmp_path / "cut.jsonl"
-    predict(whole)
-    expected = whole.read_bytes()
-    for position in range(0, len(expected) + 1, 7):
-        (tmp_path / "cut.jsonl.partial").write_bytes(expected[:position])
-        (tmp_path / "cut.jsonl.partial.json").write_text(json.dumps(MADE_BY))
-        summary = predict(cut)
-        assert cut.read_bytes() == expected
-        assert summary.n_articles == len(ARTICLES) and summary.n_resumed == expected[:position].count(b"\n")
-        cut.unlink()
-    assert names(tmp_path) == ["whole.jsonl"]
-
-
 def test_a_job_that_failed_goes_on_where_it_stopped(tmp_path):
-    articles = [Article(str(number), "Gao") for number in range(128)]
+    articles = [Article(str(number), "Gao") for number in range(SHARD_ARTICLES + 20)]
     with pytest.raises(InputError, match=r"some.jsonl:3: not JSON"):
-        predict(tmp_path / "out.jsonl", [*articles[:73], BAD, *articles[73:]], strict=True)
-    assert not (tmp_path / "out.jsonl").exists()
+        predict(tmp_path / "out.jsonl", [*articles[:-9], BAD, *articles[-9:]], strict=True)
+    assert not (tmp_path / "out.jsonl").exists() and unfinished(tmp_path / "out.jsonl") == MADE_BY
     summary = predict(tmp_path / "out.jsonl", articles)
-    assert summary.n_resumed == 73
+    assert summary.n_resumed == SHARD_ARTICLES and summary.found == {"LOCATION": len(articles)}
+    assert unfinished(tmp_path / "out.jsonl") == {}
     assert [article.id for article in read_articles(tmp_path / "out.jsonl")] == [article.id for article in articles]
 
 
@@ -110,9 +88,9 @@ def test_a_finished_output_is_refused_or_replaced(tmp_path):
 def test_the_unfinished_output_of_another_job_is_refused_or_replaced(tmp_path):
     with pytest.raises(InputError):
         predict(tmp_path / "out.jsonl", [BAD], strict=True)
-    with pytest.raises(InputError, match=r"the unfinished output of another job"):
-        predict(tmp_path / "out.jsonl", made_by={"runs": ["other"]})
-    assert predict(tmp_path / "out.jsonl", made_by={"runs": ["other"]}, overwrite=True).n_articles == 5
+    with pytest.raises(InputError, match=r"the unfinished output of another job.*ffffffffffff"):
+        predict(tmp_path / "out.jsonl", made_by=OTHER)
+    assert predict(tmp_path / "out.jsonl", made_by=OTHER, overwrite=True).n_articles == 5
 
 
 def test_two_processes_cannot_write_one_output(tmp_path):
@@ -124,3 +102,35 @@ def test_an_output_that_cannot_be_written(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(InputError, match=r"cannot be written"):
         predict(tmp_path / "file" / "out.jsonl")
+
+
+def test_a_full_disk_keeps_what_is_done_and_the_same_command_goes_on(tmp_path):
+    articles = [Article(str(number), "Gao") for number in range(2 * SHARD_ARTICLES)]
+    predict(tmp_path / "whole.jsonl", articles)
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(
+        resource.RLIMIT_FSIZE, ((tmp_path / "whole.jsonl").stat().st_size * 3 // 4, hard)
+    )  # a file of that size is all there is room for
+    try:
+        with pytest.raises(InputError, match=r"out.jsonl: cannot be written: File too large; what is done so far is kept"):
+            predict(tmp_path / "out.jsonl", articles)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert predict(tmp_path / "out.jsonl", articles).n_resumed == SHARD_ARTICLES
+    assert (tmp_path / "out.jsonl").read_bytes() == (tmp_path / "whole.jsonl").read_bytes()
+
+
+@pytest.mark.parametrize("name", ["out.parquet", "out.csv"])
+def test_every_file_of_an_output_counts(tmp_path, name):
+    summary = predict(tmp_path / name)
+    assert names(tmp_path) == sorted(file.name for file in summary.files) and len(summary.files) == 2
+    summary.files[0].unlink()
+    with pytest.raises(InputError, match=rf"{summary.files[1].name} exists and is finished"):
+        predict(tmp_path / name)
+
+
+def test_several_workers_write_the_same_bytes(tmp_path):
+    articles = [Article(str(number), f"{number} left Gao") for number in range(3 * SHARD_ARTICLES + 1)]
+    predict(tmp_path / "one.jsonl", articles)
+    predict(tmp_path / "two.jsonl", articles, n_workers=2)
+    assert (tmp_path / "one.jsonl").read_bytes() == (tmp_path / "two.jsonl").read_bytes()

@@ -2,16 +2,14 @@
 
 import itertools
 
-from factories import make_task
+from factories import AS_IT_IS, make_task
 
 from sitrep.articles import Article, Span
-from sitrep.calibration import Calibration
 from sitrep.joint import CHUNK, JointReader
 from sitrep.lookup import LookupReader
 from sitrep.readers import CalibratedReader
 
 READER = LookupReader({"Gao": ("LOCATION", 0.1235)})
-AS_IT_IS = Calibration(20, 20, 1.0, None, None, None)
 
 
 class TopicReader:
@@ -27,7 +25,7 @@ class TopicReader:
 
 def joint(*readers):
     tasks = [make_task() if reader is READER else make_task("multi-label", ["talks", "raid"], "topics") for reader in readers]
-    return JointReader([CalibratedReader(*pair, AS_IT_IS) for pair in zip(readers, tasks, strict=True)], {})
+    return JointReader([CalibratedReader(*pair, AS_IT_IS) for pair in zip(readers, tasks, strict=True)], {"task": "0" * 12})
 
 
 def test_several_readers_add_to_one_article():
@@ -36,12 +34,13 @@ def test_several_readers_add_to_one_article():
     assert read.spans == (Span(3, 6, "LOCATION"),) and read.spans[0].score == 0.1235
     assert read.labels == {"topics": ("talks",), "region": ("sahel",)}  # what no reader predicts stays
     assert read.scores == {"topics": {"talks": 0.9877, "raid": 0.2}}
-    assert (read.id, read.text, read.extra) == (article.id, article.text, article.extra)
+    assert (read.id, read.text) == (article.id, article.text)
+    assert read.extra == {"date": "2020", "read_by": {"task": "0" * 12}}
 
 
 def test_a_class_field_at_top_level_is_replaced_not_doubled():
     (read,) = joint(TopicReader()).read([Article("a", "x", extra={"topics": ["raid"], "date": "2020"})])
-    assert read.labels == {"topics": ("talks",)} and read.extra == {"date": "2020"}
+    assert read.labels == {"topics": ("talks",)} and read.extra == {"date": "2020", "read_by": {"task": "0" * 12}}
 
 
 def test_articles_are_read_chunk_by_chunk_in_order():

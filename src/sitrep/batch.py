@@ -1,79 +1,87 @@
-"""Prediction of many articles into one file: as a stream, resumable, every input accounted for.
-
-While it grows the output is called `<output>.partial`, with `<output>.partial.json` to say what makes it. The same command
-goes on behind its last whole line.
-"""
+"""Prediction of many articles into one file: as a stream, resumable, every input accounted for."""
 
 from __future__ import annotations
 
 import json
-import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from filelock import FileLock, Timeout
 
 from sitrep.articles import Article
 from sitrep.errors import InputError
-from sitrep.formats import jsonl
 from sitrep.formats.files import Reject, RowError, refuse
-from sitrep.runs import read_json, write_json
+from sitrep.outputs import finish_output, output_files
+from sitrep.shards import GrowingOutput, Shard, cut_shards
+from sitrep.workers import LoadReader, read_shards
 
 
 @dataclass
 class Summary:
-    """What became of every input row."""
+    """What became of every input row.
+
+    found, left_out: `LABEL` or `field=label` -> how often it was given, and how often it scored too low
+    files: what was written, the articles or mentions first
+    """
 
     n_articles: int = 0
     n_resumed: int = 0
     n_rejected: int = 0
     n_duplicate_ids: int = 0
-    found: Counter[str] = field(default_factory=Counter)  # `LABEL` or `field=label` -> how often
+    found: Counter[str] = field(default_factory=Counter)
+    left_out: Counter[str] = field(default_factory=Counter)
+    files: list[Path] = field(default_factory=list)
+
+
+def unfinished(output: Path) -> dict[str, Any]:
+    """Return what makes the unfinished output of that name; nothing where there is none."""
+    return GrowingOutput(output).made_by() or {}
 
 
 def predict_to_file(
     read_input: Callable[[Reject], Iterator[Article]],
-    apply: Callable[[Iterable[Article]], Iterator[Article]],
+    load: LoadReader,
     output: Path,
     made_by: dict[str, Any],
     *,
     overwrite: bool,
     strict: bool,
+    n_workers: int = 1,
+    watch: Callable[[Iterable[Shard]], Iterable[Shard]] = iter,
 ) -> Summary:
-    """Write the articles of `read_input` to `output` as `apply` predicts them.
+    """Write the articles of `read_input` to `output` as the reader that `load` makes predicts them.
 
     Args:
         read_input: called with the function that takes what cannot be read.
-        made_by: what determines the output; an unfinished output that was made by something else is refused.
+        made_by: what determines the output, in JSON's types, and the class `fields` that are predicted; the unfinished output of something
+            else is refused.
         overwrite: start anew instead of refusing a finished output or going on with an unfinished one.
         strict: stop at the first row that cannot be read instead of writing it to `<output>.rejected.jsonl`.
+        watch: wraps the shards as they are read, to show how far the job is.
 
     Raises:
         InputError: if the output exists, belongs to another job, cannot be written, or is being written by another process.
     """
-    partial, manifest, rejected = (output.with_name(output.name + ending) for ending in (".partial", ".partial.json", ".rejected.jsonl"))
+    growing = GrowingOutput(output)
+    rejected = output.with_name(output.name + ".rejected.jsonl")
+    rejected_partial = rejected.with_name(rejected.name + ".partial")
     with _claim(output):
-        summary = Summary(n_resumed=_prepare(output, partial, manifest, made_by, overwrite))
-        rejected_partial = rejected.with_name(rejected.name + ".partial")
-        with rejected_partial.open("w", encoding="utf-8") as rejects, partial.open("a", encoding="utf-8", newline="\n") as lines:
-
-            def reject(error: RowError) -> None:
-                summary.n_rejected += 1
-                row = {"file": error.source.path, "line": error.source.line, "reason": error.reason}
-                rejects.write(json.dumps(row, ensure_ascii=False) + "\n")
-
-            articles = _count_ids(read_input(refuse if strict else reject), summary)
-            _skip_done(articles, partial)
-            for article in apply(articles):
-                lines.write(jsonl.format_row(article) + "\n")
-                summary.found.update(span.label for span in article.spans)
-                summary.found.update(f"{name}={label}" for name, labels in article.labels.items() for label in labels)
-        partial.replace(output)
-        manifest.unlink()
+        _prepare(growing, made_by, overwrite)
+        summary = Summary(n_resumed=sum(done.n_articles for done in growing.done))
+        with rejected_partial.open("w", encoding="utf-8") as rejects:
+            reject = refuse if strict else _rejecter(rejects, summary)
+            shards = cut_shards(_count_ids(read_input(reject), summary))
+            for shard, made in read_shards(iter(watch(_skip_done(shards, growing))), load, n_workers):
+                growing.append(shard, made)
+        for done in growing.done:
+            summary.found.update(done.found)
+            summary.left_out.update(done.left_out)
+        summary.files = finish_output(growing.partial, output, made_by["fields"])
+        growing.drop()
         if summary.n_rejected:
             rejected_partial.replace(rejected)
         else:
@@ -82,21 +90,35 @@ def predict_to_file(
     return summary
 
 
-def _skip_done(articles: Iterator[Article], partial: Path) -> None:
-    """Take the articles that `partial` already holds off the input.
+def _prepare(growing: GrowingOutput, made_by: dict[str, Any], overwrite: bool) -> None:
+    if not overwrite:
+        if there := [path for path in output_files(growing.output) if path.exists()]:
+            raise InputError(f"output={there[0]} exists and is finished; choose another name, or overwrite=true to start anew")
+        if growing.made_by() is not None:
+            growing.go_on(made_by)
+            return
+    growing.begin(made_by)
 
-    Raises:
-        InputError: if the input does not begin with them any more.
-    """
-    with partial.open("rb") as done:
-        for line in done:
-            known, article = json.loads(line)["id"], next(articles, None)
-            if article is None or article.id != known:
-                found = f"article {article.id!r}" if article else "its end"
-                raise InputError(
-                    f"{partial}: the input has changed since this output was begun: article {known!r} was read there, now comes {found}; "
-                    "bring the input back, or overwrite=true to start anew"
-                )
+
+def _rejecter(rejects: IO[str], summary: Summary) -> Reject:
+    def reject(error: RowError) -> None:
+        summary.n_rejected += 1
+        row = {"file": error.source.path, "line": error.source.line, "reason": error.reason}
+        rejects.write(json.dumps(row, ensure_ascii=False) + "\n")
+
+    return reject
+
+
+def _skip_done(shards: Iterable[Shard], growing: GrowingOutput) -> Iterator[Shard]:
+    """Yield the shards that the output does not hold yet; the input of the others must be as it was."""
+    n_done, n_shards = len(growing.done), 0
+    for shard in shards:
+        n_shards += 1
+        if shard.number < n_done:
+            growing.check(shard)
+        else:
+            yield shard
+    growing.check_end(n_shards)
 
 
 def _count_ids(articles: Iterable[Article], summary: Summary) -> Iterator[Article]:
@@ -108,35 +130,6 @@ def _count_ids(articles: Iterable[Article], summary: Summary) -> Iterator[Articl
         yield article
 
 
-def _prepare(output: Path, partial: Path, manifest: Path, made_by: dict[str, Any], overwrite: bool) -> int:
-    """Make ready to append to `partial`; return how many whole lines it already holds."""
-    if overwrite:
-        partial.unlink(missing_ok=True)
-    elif output.exists():
-        raise InputError(f"output={output} exists and is finished; choose another name, or overwrite=true to start anew")
-    elif partial.exists() and manifest.exists():
-        if read_json(manifest) != made_by:
-            raise InputError(
-                f"{partial}: the unfinished output of another job ({manifest} says which); "
-                "finish that with its own command, or overwrite=true to start anew"
-            )
-        return _whole_lines(partial)
-    write_json(manifest, made_by)
-    partial.write_bytes(b"")
-    return 0
-
-
-def _whole_lines(path: Path) -> int:
-    """Cut what follows the last newline off a file, as a killed process leaves it, and return the number of lines."""
-    n_lines = n_bytes = 0
-    with path.open("rb") as lines:
-        for line in lines:
-            if line.endswith(b"\n"):
-                n_lines, n_bytes = n_lines + 1, n_bytes + len(line)
-    os.truncate(path, n_bytes)
-    return n_lines
-
-
 @contextmanager
 def _claim(output: Path) -> Iterator[None]:
     lock = output.with_name(f".{output.name}.lock")
@@ -144,8 +137,10 @@ def _claim(output: Path) -> Iterator[None]:
         output.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(lock, timeout=0):
             yield
+            lock.unlink(missing_ok=True)  # while it is held: filelock sees that a file it has locked has no name any more
     except Timeout as error:
         raise InputError(f"output={output}: another process is writing it; wait until it has ended") from error
     except OSError as error:
-        raise InputError(f"output={output}: cannot be written: {error.strerror}; what was predicted so far is kept") from error
-    lock.unlink(missing_ok=True)
+        raise InputError(
+            f"output={output}: cannot be written: {error.strerror}; what is done so far is kept: mend that, and the same command goes on"
+        ) from error

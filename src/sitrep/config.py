@@ -242,9 +242,13 @@ class PredictConfig:
     min_score: int | float | str | None
     overwrite: bool
     strict: bool
+    workers: int
+    threads: int | None
     device: str
 
     def __post_init__(self) -> None:
+        _require(self.workers >= 1, f"workers={self.workers} must be 1 or more")
+        _require(self.threads is None or self.threads >= 1, f"threads={self.threads} must be 1 or more, or null")
         _require(bool(self.run), "run=[] names no run")
         is_valid = self.min_score in (None, CALIBRATED) if isinstance(self.min_score, str | None) else 0 <= self.min_score <= 1
         _require(is_valid, f"min_score={self.min_score} must be a number from 0 to 1, {CALIBRATED}, or null for all that is found")

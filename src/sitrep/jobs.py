@@ -17,6 +17,7 @@ from typing import Any
 
 from sitrep.annotating import annotate  # noqa: F401  (one of the jobs)
 from sitrep.articles import Article, fingerprint
+from sitrep.batch import Summary, predict_to_file, unfinished
 from sitrep.comparison import compare_runs
 from sitrep.config import FOLD, MLM, NER, SPLITS, TAKEN_NAMES, CompareConfig, EvaluateConfig, PredictConfig, TaskConfig, TrainConfig
 from sitrep.corpus import Corpus, find_leaks, load_corpus, read_labelled
@@ -25,8 +26,9 @@ from sitrep.diagnosis import train_surfaces
 from sitrep.errors import InputError
 from sitrep.evaluation import evaluate_reader
 from sitrep.formats import read_articles
-from sitrep.joint import load_joint
-from sitrep.processes import is_writer, leave, share
+from sitrep.joint import digests, load_joint, open_joint
+from sitrep.outputs import check_ending
+from sitrep.processes import is_writer, leave, n_cores, share
 from sitrep.readers import describe_left_out, fit_reader, load_reader, open_reader_run
 from sitrep.reports.card import write_model_card
 from sitrep.reports.comparison import write_comparison_report
@@ -174,41 +176,50 @@ def _derived_name(articles: str) -> str:
 
 def predict(config: PredictConfig) -> int:
     """Read new articles with one or several runs at once."""
-    from sitrep.batch import predict_to_file
-
     began = time.monotonic()
     output = Path(config.output)
-    if output.suffix != ".jsonl":
-        raise InputError(f"output={output}: the ending must be .jsonl")
-    reader = load_joint(config.run, config.device, config.min_score)
+    check_ending(output)
+    runs = open_joint(config.run)
+    pinned = {} if config.overwrite else unfinished(output)
+    threads = config.threads or pinned.get("threads") or max(1, n_cores() // config.workers)
     summary = predict_to_file(
-        partial(_read_input, config.input, config.format),
-        lambda articles: track(reader.read(articles), "reading"),
+        partial(read_articles, config.input, format=config.format),
+        partial(load_joint, runs, config.device, config.min_score, threads),
         output,
-        {**reader.made_by, "input": config.input, "format": config.format},
+        {
+            "runs": [str(run.path) for run in runs.values()],
+            "models": digests(runs),
+            "fields": [task.field for task in (run.config().task for run in runs.values()) if task.field],
+            "min_score": config.min_score,
+            "threads": threads,
+            "input": config.input,
+            "format": config.format,
+        },
         overwrite=config.overwrite,
         strict=config.strict,
+        n_workers=config.workers,
+        watch=partial(track, description="shards"),
     )
-    if summary.n_duplicate_ids:
-        log.warning("%d articles have an id that another had before; all are kept, in order", summary.n_duplicate_ids)
-    left_out = (
-        f", {describe_left_out(reader.left_out())} left out below min_score={config.min_score}" if config.min_score is not None else ""
-    )
-    say(
-        f"{summary.n_articles + summary.n_rejected} read: {summary.n_articles} predicted"
-        + (f" ({summary.n_resumed} of them before this run)" if summary.n_resumed else "")
-        + f", {summary.n_rejected} rejected{left_out}; {time.monotonic() - began:.1f} s"
-    )
-    if summary.found:
-        console().print(
-            count_table("in the articles predicted now", "label", ["n"], ((label, [n]) for label, n in sorted(summary.found.items())))
-        )
-    say(f"predictions: {output}" + (f"\nrejected: {output}.rejected.jsonl" if summary.n_rejected else ""))
+    _say_what_became(summary, config, time.monotonic() - began)
     return 0 if summary.n_articles else 1
 
 
-def _read_input(path: str, format: str | None, reject: Any) -> Any:
-    return read_articles(path, format=format, reject=reject)
+def _say_what_became(summary: Summary, config: PredictConfig, seconds: float) -> None:
+    if summary.n_duplicate_ids:
+        log.warning("%d articles have an id that another had before; all are kept, in order", summary.n_duplicate_ids)
+    n_now = summary.n_articles - summary.n_resumed
+    left_out = "" if config.min_score is None else f", {describe_left_out(summary.left_out)} left out below min_score={config.min_score}"
+    say(
+        f"{summary.n_articles + summary.n_rejected} read: {summary.n_articles} predicted"
+        + (f" ({summary.n_resumed} of them before this run)" if summary.n_resumed else "")
+        + f", {summary.n_rejected} rejected{left_out}; {seconds:.1f} s, {n_now / seconds:.1f} articles/s"
+    )
+    if summary.found:
+        console().print(count_table("found", "label", ["n"], ((label, [n]) for label, n in sorted(summary.found.items()))))
+    for path in summary.files:
+        say(f"predictions: {path}")
+    if summary.n_rejected:
+        say(f"rejected: {config.output}.rejected.jsonl")
 
 
 def compare(config: CompareConfig) -> int:

@@ -2,61 +2,91 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
-from typing import Any
 
 from sitrep.articles import Article
 from sitrep.config import TaskConfig
 from sitrep.errors import InputError
 from sitrep.readers import CalibratedReader, load_calibrated, open_reader_run
+from sitrep.runs import Run
 
 CHUNK = 64  # articles read by all models before the next are touched
+READ_BY = "read_by"  # of a predicted article: task -> digest of the model that read it
 
 
 @dataclass
 class JointReader:
     """Calibrated readers of different tasks; what none of them predicts stays as it came.
 
-    made_by: what determines the output, in JSON's types
+    read_by: task -> digest of its model, which each article bears beside what it had
     """
 
     readers: Sequence[CalibratedReader]
-    made_by: dict[str, Any]
+    read_by: Mapping[str, str]
 
     def read(self, articles: Iterable[Article]) -> Iterator[Article]:
         """Yield each article as all readers see it."""
         stream = iter(articles)
         while chunk := list(islice(stream, CHUNK)):
-            merged = chunk
+            merged = [self._signed(article) for article in chunk]
             for reader in self.readers:
                 merged = [_merge(*pair, reader.task) for pair in zip(merged, reader.read(chunk), strict=True)]
             yield from merged
+
+    def _signed(self, article: Article) -> Article:
+        before = article.extra.get(READ_BY)
+        return replace(article, extra={**article.extra, READ_BY: {**(before if isinstance(before, dict) else {}), **self.read_by}})
 
     def left_out(self) -> Counter[str]:
         """Return how many mentions and class labels scored too low, of each label."""
         return sum((reader.left_out for reader in self.readers), Counter())
 
 
-def load_joint(references: Sequence[str], device: str, min_score: float | str | None) -> JointReader:
-    """Return the readers of the runs that `references` name, one a task.
+def open_joint(references: Sequence[str]) -> dict[str, Run]:
+    """Return task name -> run of the runs that `references` name.
 
     Raises:
         InputError: if a run cannot be opened, or two are of the same task.
     """
     runs = [open_reader_run(reference) for reference in references]
-    fields = [run.config().task.field for run in runs]
-    if len(set(fields)) < len(fields):
+    tasks = [run.config().task for run in runs]
+    if len({task.field for task in tasks}) < len(tasks):
         raise InputError(f"run=[{','.join(references)}]: two runs of the same task would overwrite each other; give one run a task")
-    readers = [load_calibrated(run, device, min_score) for run in runs]
-    made_by = {
-        "runs": [str(run.path) for run in runs],
-        "started": [run.info()["started"] for run in runs],
-        "min_score": [dict(reader.least) for reader in readers],
-    }
-    return JointReader(readers, made_by)
+    return {task.name: run for task, run in zip(tasks, runs, strict=True)}
+
+
+def load_joint(runs: Mapping[str, Run], device: str, min_score: float | str | None, threads: int | None = None) -> JointReader:
+    """Return the readers of `open_joint`'s runs.
+
+    threads: that the processor's part of the reading takes; None leaves that to torch
+    """
+    if threads:
+        _use_threads(threads)
+    return JointReader([load_calibrated(run, device, min_score) for run in runs.values()], digests(runs))
+
+
+def digests(runs: Mapping[str, Run]) -> dict[str, str]:
+    """Return task -> 12 hex digits of the SHA-256 of all that its run's predictions depend on: checkpoint and calibration."""
+    return {task: _digest(run) for task, run in runs.items()}
+
+
+def _digest(run: Run) -> str:
+    whole = hashlib.sha256()
+    for path in [*sorted(run.checkpoint_path.glob("*")), run.path / "calibration.json"]:
+        if path.name != "README.md" and path.is_file():  # the model card
+            with path.open("rb") as file:
+                whole.update(f"{path.name}\n".encode() + hashlib.file_digest(file, "sha256").digest())
+    return whole.hexdigest()[:12]
+
+
+def _use_threads(threads: int) -> None:
+    import torch  # the baselines do without
+
+    torch.set_num_threads(threads)
 
 
 def _merge(article: Article, pred: Article, task: TaskConfig) -> Article:

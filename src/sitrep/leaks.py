@@ -14,11 +14,11 @@ from collections import defaultdict
 from itertools import accumulate, product
 
 from sitrep.articles import Article
+from sitrep.sentences import split_sentences
 
 MIN_WORDS = 5  # fewer (`Photo: Reuters`, `He did not comment.`) say nothing of where they stand
 ANCHOR = 12  # letters and digits by which a sentence is looked up; the few shorter ones by all of theirs
 
-END = re.compile(r"(?<=[.!?…؟۔])[\"'”’»)\]]*\s+|[\r\n]+")
 WORD = re.compile(r"[^\W_]+")
 
 
@@ -33,7 +33,7 @@ class Withheld:
 
     def add(self, article: Article, reason: str) -> None:
         """Withhold the text of `article`; the first reason of a sentence is kept."""
-        for sentence in split_sentences(article.text):
+        for sentence in _sentences(article):
             if folded := _comparable(sentence):
                 self.sentences[folded[:ANCHOR]].setdefault(folded, reason)
                 self.lengths.add(len(folded[:ANCHOR]))
@@ -49,7 +49,7 @@ class Withheld:
             for sentence, reason in self.sentences.get(folded[start : start + length], {}).items():
                 if folded.startswith(sentence, start):
                     return reason, sentence
-        for sentence in filter(None, map(_comparable, split_sentences(article.text))):
+        for sentence in filter(None, map(_comparable, _sentences(article))):
             indices = sorted(self.anchors.get(sentence[:ANCHOR], ())) if len(sentence) >= ANCHOR else range(len(self.texts))
             for index in indices:
                 if sentence in self.texts[index][0]:
@@ -57,9 +57,9 @@ class Withheld:
         return None
 
 
-def split_sentences(text: str) -> list[str]:
-    """Return the sentences of a text, and the whole text as the last."""
-    return [*END.split(text), text]
+def _sentences(article: Article) -> list[str]:
+    """Return the sentences of an article, and the whole text as the last."""
+    return [*split_sentences(article.text), article.text]
 
 
 def fold(text: str) -> tuple[str, list[int]]:

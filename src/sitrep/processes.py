@@ -14,6 +14,14 @@ def n_processes() -> int:
     return int(os.environ.get("WORLD_SIZE", "1"))
 
 
+def n_cores() -> int:
+    """Return how many cores this process may use; two threads of one core count once."""
+    import psutil
+
+    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return min(allowed, psutil.cpu_count(logical=False) or allowed)
+
+
 def is_writer() -> bool:
     """Say whether this is the process that owns the run folder, the split and the terminal."""
     return int(os.environ.get("RANK", "0")) == 0

@@ -1,0 +1,151 @@
+"""What predictions are written as, by the output's ending: articles as JSON Lines or Parquet, mentions as Parquet or CSV.
+
+All are made from the finished JSON Lines, as a stream. pyarrow and zstandard are imported inside functions: `--help` must answer at once.
+"""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import json
+import shutil
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
+from functools import partial as bind
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from sitrep.articles import Article
+from sitrep.errors import InputError
+from sitrep.formats import read_articles
+from sitrep.formats.files import replacing
+from sitrep.sentences import Sentences
+
+MENTIONS = "mentions.parquet"  # what the name of an output of mentions alone ends with
+ENDINGS = (".jsonl", ".jsonl.gz", ".jsonl.zst", ".parquet", MENTIONS, ".csv")
+GROUP = 1000  # rows of a Parquet row group
+MENTION_COLUMNS = {
+    "article_id": "string",
+    "start": "int64",
+    "end": "int64",
+    "label": "string",
+    "surface": "string",
+    "score": "double",
+    "sentence": "string",
+}
+SPAN_KEYS = ("start", "end", "label", "text", "score")
+
+Row = dict[str, Any]
+ToRows = Callable[[Article], Iterator[Row]]
+
+
+def check_ending(output: Path) -> None:
+    """Raise an InputError unless the output's ending says how to write it."""
+    if not output.name.endswith(ENDINGS):
+        raise InputError(
+            f"output={output}: the ending must be {', '.join(ENDINGS[:-1])} or {ENDINGS[-1]}: articles as JSON Lines or Parquet, "
+            f"mentions as {MENTIONS} or .csv"
+        )
+
+
+def output_files(output: Path) -> list[Path]:
+    """Return the files that an output consists of, itself first: mentions beside articles in Parquet, articles beside mentions in CSV."""
+    if output.name.endswith(MENTIONS):
+        return [output]
+    beside = {".parquet": f".{MENTIONS}", ".csv": ".articles.csv"}.get(output.suffix)
+    return [output, output.with_name(output.stem + beside)] if beside else [output]
+
+
+def finish_output(lines: Path, output: Path, fields: Sequence[str]) -> list[Path]:
+    """Make the files of `output` from finished JSON Lines, which are gone or no longer needed then; return them.
+
+    fields: the class fields that were predicted; each has a column of its own in tables
+    """
+    files = output_files(output)
+    with ExitStack() as stack:
+        temporary = [stack.enter_context(replacing(file)) for file in files]
+        if output.suffix == ".jsonl":
+            lines.replace(temporary[0])
+        elif output.suffix in (".gz", ".zst"):
+            {".gz": _pack_gzip, ".zst": _pack_zstd}[output.suffix](lines, temporary[0])
+        elif output.suffix == ".csv":
+            _write_csv(lines, temporary[0], list(MENTION_COLUMNS), mention_rows)
+            _write_csv(lines, temporary[1], ["article_id", *fields, "n_mentions"], bind(count_rows, fields=fields))
+        else:
+            _write_parquet(lines, temporary[-1], mention_rows, MENTION_COLUMNS)
+            if len(files) == 2:
+                _write_parquet(lines, temporary[0], bind(article_rows, fields=fields), _article_columns(fields))
+    return files
+
+
+def mention_rows(article: Article) -> Iterator[Row]:
+    """Yield a row a mention; `start` and `end` are half-open code points of the article's text."""
+    sentences = Sentences(article.text)
+    for span in article.spans:
+        values = (article.id, span.start, span.end, span.label, article.surface(span), span.score, sentences.around(span))
+        yield dict(zip(MENTION_COLUMNS, values, strict=True))
+
+
+def article_rows(article: Article, fields: Sequence[str]) -> Iterator[Row]:
+    """Yield the row of an article: its text and mentions, predicted class fields as lists, scores and all other fields as JSON."""
+    spans = [dict(zip(SPAN_KEYS, (s.start, s.end, s.label, article.surface(s), s.score), strict=True)) for s in article.spans]
+    classes = {name: list(article.labels[name]) for name in fields}
+    others = {name: list(labels) for name, labels in article.labels.items() if name not in fields}
+    extra = {**article.extra, **({"labels": others} if others else {})}
+    scores, rest = (json.dumps(value, ensure_ascii=False) for value in (article.scores, extra))
+    yield {"id": article.id, "text": article.text, "spans": spans, **classes, "scores": scores, "extra": rest}
+
+
+def count_rows(article: Article, fields: Sequence[str]) -> Iterator[Row]:
+    """Yield the row of an article without its text: its classes, joined by `;`, and how many mentions it has, if only none."""
+    yield {"article_id": article.id, **{name: ";".join(article.labels[name]) for name in fields}, "n_mentions": len(article.spans)}
+
+
+def _article_columns(fields: Sequence[str]) -> dict[str, Any]:
+    import pyarrow as pa
+
+    span = pa.struct(
+        [(key, pa.int64() if key in ("start", "end") else pa.float64() if key == "score" else pa.string()) for key in SPAN_KEYS]
+    )
+    classes = {name: pa.list_(pa.string()) for name in fields}
+    return {"id": "string", "text": "string", "spans": pa.list_(span), **classes, "scores": "string", "extra": "string"}
+
+
+def _rows(lines: Path, to_rows: ToRows) -> Iterator[Row]:
+    for article in read_articles(lines, format="jsonl"):
+        yield from to_rows(article)
+
+
+def _write_csv(lines: Path, path: Path, columns: Sequence[str], to_rows: ToRows) -> None:
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, columns)
+        writer.writeheader()
+        writer.writerows(_rows(lines, to_rows))
+
+
+def _write_parquet(lines: Path, path: Path, to_rows: ToRows, columns: dict[str, Any]) -> None:
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    schema = pa.schema(list(columns.items()))
+    rows = _rows(lines, to_rows)
+    with parquet.ParquetWriter(path, schema, compression="zstd") as writer:
+        while group := list(islice(rows, GROUP)):
+            writer.write_table(pa.Table.from_pylist(group, schema=schema))
+
+
+def _pack_gzip(lines: Path, path: Path) -> None:
+    with (
+        lines.open("rb") as source,
+        path.open("wb") as raw,
+        gzip.GzipFile("", "wb", fileobj=raw, mtime=0) as packed,
+    ):  # the same bytes at any time
+        shutil.copyfileobj(source, packed)
+
+
+def _pack_zstd(lines: Path, path: Path) -> None:
+    import zstandard
+
+    with lines.open("rb") as source, path.open("wb") as packed:
+        zstandard.ZstdCompressor().copy_stream(source, packed)
