@@ -108,9 +108,8 @@ def test_a_full_disk_keeps_what_is_done_and_the_same_command_goes_on(tmp_path):
     articles = [Article(str(number), "Gao") for number in range(2 * SHARD_ARTICLES)]
     predict(tmp_path / "whole.jsonl", articles)
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(
-        resource.RLIMIT_FSIZE, ((tmp_path / "whole.jsonl").stat().st_size * 3 // 4, hard)
-    )  # a file of that size is all there is room for
+    room = (tmp_path / "whole.jsonl").stat().st_size * 3 // 4
+    resource.setrlimit(resource.RLIMIT_FSIZE, (room, hard))
     try:
         with pytest.raises(InputError, match=r"out.jsonl: cannot be written: File too large; what is done so far is kept"):
             predict(tmp_path / "out.jsonl", articles)

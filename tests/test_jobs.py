@@ -347,7 +347,7 @@ def test_a_job_that_was_cut_off_goes_on_with_the_same_min_score_only(lookup_run,
 
 def test_a_job_that_was_cut_off_goes_on(ner_run, topics_run, tmp_path, capsys):
     source, output = tmp_path / "in.jsonl", tmp_path / "out.jsonl"
-    source.write_text("".join(f'{{"id": {n}, "text": "Envoy {n} of the Red Banner met Paul Okoro in Gao."}}\n' for n in range(80)))
+    source.write_text("".join(f'{{"id": {n}, "text": "Envoy {n} of the Red Banner met Paul Okoro in Gao."}}\n' for n in range(SHARD_ARTICLES + 9)))
     runs = [ner_run, topics_run]
     predict(runs, source, output)
     whole = output.read_bytes()
@@ -358,7 +358,7 @@ def test_a_job_that_was_cut_off_goes_on(ner_run, topics_run, tmp_path, capsys):
         predict(runs, source, output, "strict=true")
     partial = tmp_path / "out.jsonl.partial"
     assert 0 < partial.stat().st_size < len(whole)
-    partial.write_bytes(partial.read_bytes()[:-700])  # as a killed process may leave it, in the middle of a line
+    partial.write_bytes(partial.read_bytes() + b'{"id": "129')  # as a killed process may leave it, in the middle of a line
     predict(runs, source, output)
     assert output.read_bytes() == whole
     assert "of them before this run" in capsys.readouterr().out
@@ -370,7 +370,7 @@ def test_a_job_that_was_cut_off_goes_on(ner_run, topics_run, tmp_path, capsys):
 
 @pytest.mark.parametrize(
     ("which", "output", "message"),
-    [(["ner_run", "lookup_run"], "out.jsonl", "two runs of the same task"), (["ner_run"], "out.csv", "must be .jsonl")],
+    [(["ner_run", "lookup_run"], "out.jsonl", "two runs of the same task"), (["ner_run"], "out.txt", "the ending must be .jsonl")],
 )
 def test_what_predict_refuses(request, corpus, tmp_path, which, output, message):
     with pytest.raises(InputError, match=message):

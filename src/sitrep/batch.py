@@ -43,7 +43,7 @@ def unfinished(output: Path) -> dict[str, Any]:
 
 
 def predict_to_file(
-    read_input: Callable[[Reject], Iterator[Article]],
+    read_input: Callable[..., Iterator[Article]],
     load: LoadReader,
     output: Path,
     made_by: dict[str, Any],
@@ -56,7 +56,7 @@ def predict_to_file(
     """Write the articles of `read_input` to `output` as the reader that `load` makes predicts them.
 
     Args:
-        read_input: called with the function that takes what cannot be read.
+        read_input: called with `reject=`, the function that takes what cannot be read.
         made_by: what determines the output, in JSON's types, and the class `fields` that are predicted; the unfinished output of something
             else is refused.
         overwrite: start anew instead of refusing a finished output or going on with an unfinished one.
@@ -74,7 +74,7 @@ def predict_to_file(
         summary = Summary(n_resumed=sum(done.n_articles for done in growing.done))
         with rejected_partial.open("w", encoding="utf-8") as rejects:
             reject = refuse if strict else _rejecter(rejects, summary)
-            shards = cut_shards(_count_ids(read_input(reject), summary))
+            shards = cut_shards(_count_ids(read_input(reject=reject), summary))
             for shard, made in read_shards(iter(watch(_skip_done(shards, growing))), load, n_workers):
                 growing.append(shard, made)
         for done in growing.done:
