@@ -8,7 +8,7 @@ from __future__ import annotations
 import glob
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
 from functools import partial
@@ -25,6 +25,7 @@ from sitrep.diagnosis import train_surfaces
 from sitrep.errors import InputError
 from sitrep.evaluation import evaluate_reader
 from sitrep.formats import read_articles
+from sitrep.formats.files import Reject
 from sitrep.joint import load_joint
 from sitrep.processes import is_writer, leave, share
 from sitrep.readers import describe_left_out, fit_reader, load_reader, open_reader_run
@@ -46,6 +47,8 @@ from sitrep.terminal import (
 from sitrep.unlabelled import load_unlabelled
 
 log = logging.getLogger(__name__)
+
+READ_BY = ("input", "format", "text_field", "id_field", "max_chars")  # options of predict that say what is read
 
 
 def train(config: TrainConfig, folder: Path) -> int:
@@ -182,10 +185,10 @@ def predict(config: PredictConfig) -> int:
         raise InputError(f"output={output}: the ending must be .jsonl")
     reader = load_joint(config.run, config.device, config.min_score)
     summary = predict_to_file(
-        partial(_read_input, config.input, config.format),
+        partial(_read_input, config),
         lambda articles: track(reader.read(articles), "reading"),
         output,
-        {**reader.made_by, "input": config.input, "format": config.format},
+        {**reader.made_by, **{name: getattr(config, name) for name in READ_BY}},
         overwrite=config.overwrite,
         strict=config.strict,
     )
@@ -207,8 +210,17 @@ def predict(config: PredictConfig) -> int:
     return 0 if summary.n_articles else 1
 
 
-def _read_input(path: str, format: str | None, reject: Any) -> Any:
-    return read_articles(path, format=format, reject=reject)
+def _read_input(config: PredictConfig, reject: Reject) -> Iterator[Article]:
+    """Yield the articles of `input`, the output left out where it lies among them."""
+    return read_articles(
+        config.input,
+        format=config.format,
+        text_field=config.text_field,
+        id_field=config.id_field,
+        max_chars=config.max_chars,
+        exclude=config.output,
+        reject=reject,
+    )
 
 
 def compare(config: CompareConfig) -> int:
