@@ -11,7 +11,6 @@ import fnmatch
 import glob
 import logging
 import os
-import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -47,8 +46,7 @@ def expand(path: Path, excluded: Excluded, reject: Reject) -> tuple[list[str], P
     n_fixed = next((index for index, part in enumerate(parts) if glob.has_magic(part)), len(parts))
     root = Path(*parts[:n_fixed])
     if "**" in parts:  # Python's own goes round in loops of links
-        pattern = _translate(parts[n_fixed:])
-        found = [file for file in walk(root, excluded, reject) if pattern.fullmatch(Path(file).relative_to(root).as_posix())]
+        found = [file for file in walk(root, excluded, reject) if _matches(Path(file).relative_to(root).parts, parts[n_fixed:])]
     else:
         matches = (Path(match) for match in glob.glob(str(path)))
         found = [str(match) for match in matches if not match.is_dir() and not excluded.holds(match.parent.resolve(), match.name)]
@@ -61,11 +59,13 @@ def _is_readme(path: str) -> bool:
     return Path(path).name.upper().startswith("README.")
 
 
-def _translate(parts: Sequence[str]) -> re.Pattern[str]:
-    """Return the pattern of paths that a glob's parts match; `**` stands for any number of folders."""
-    patterns = [r"(?:[^/]+/)*" if part == "**" else fnmatch.translate(part).replace(".*", "[^/]*") + "/" for part in parts[:-1]]
-    last = "*" if parts[-1] == "**" else parts[-1]
-    return re.compile("".join(patterns) + (r"(?:[^/]+/)*" if parts[-1] == "**" else "") + fnmatch.translate(last), re.DOTALL)
+def _matches(parts: Sequence[str], patterns: Sequence[str]) -> bool:
+    """Say whether the parts of a path are those of a glob, in which `**` stands for any number of folders."""
+    if not patterns:
+        return not parts
+    if patterns[0] == "**":
+        return patterns == ("**",) or any(_matches(parts[index:], patterns[1:]) for index in range(len(parts)))
+    return bool(parts) and fnmatch.fnmatchcase(parts[0], patterns[0]) and _matches(parts[1:], patterns[1:])
 
 
 def walk(top: Path, excluded: Excluded, reject: Reject) -> Iterator[str]:
@@ -84,7 +84,7 @@ def walk(top: Path, excluded: Excluded, reject: Reject) -> Iterator[str]:
                 continue
             seen.add((status.st_dev, status.st_ino))
             with os.scandir(path) as entries:
-                found = sorted((entry.name, entry.path, entry.is_dir(), entry.is_symlink()) for entry in entries)
+                found = sorted((entry.name, entry.path, _is_folder(entry), entry.is_symlink()) for entry in entries)
         except OSError as error:
             reject(RowError(Source(printable(path)), f"the folder cannot be read: {error.strerror}"))
             continue
@@ -99,6 +99,13 @@ def walk(top: Path, excluded: Excluded, reject: Reject) -> Iterator[str]:
             elif target := _follow(inner, real_top):
                 inside.append((inner, target))
         stack += reversed(inside)
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link to itself
+        return False
 
 
 def _follow(link: str, top: Path) -> Path | None:
