@@ -9,10 +9,10 @@ from __future__ import annotations
 import gzip
 import io
 import json
+import re
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
 from pathlib import Path
 
 import pyarrow as pa
@@ -31,10 +31,10 @@ def parquet_bytes(**columns: list) -> bytes:
 SOUND = {  # name of a file that the reader takes -> sound content
     "a.txt": "At Ségou. 🚁".encode(),
     "a.md": b"---\nid: a\ntitle: 'T'\nlabels: {topics: [bombing]}\n---\nIn [Gao](LOCATION), \\[sic\\].\n",
-    "a.jsonl": b'{"id": "a", "text": "In Gao", "spans": [{"start": 3, "end": 6, "label": "LOCATION"}], "labels": {"topics": ["x"]}}\n{"text": "\\u0000"}\n',
+    "a.jsonl": b'{"text": "Gao", "spans": [{"start": 0, "end": 3, "label": "X"}], "labels": {"x": ["y"]}}\n{"text": "\\u0000"}\n',
     "a.csv": b'\xef\xbb\xbfid,text,n\n1,"In ""Gao"",\nMali",2\n2,Rain,\n',
     "a.tsv": b"id\ttext\n1\tRain\n",
-    "a.html": b'<!DOCTYPE html><html><head><meta charset="latin-1"><title>T</title></head><body><article><p>Rain fell.</p></article></body></html>',
+    "a.html": b'<html><head><meta charset="latin-1"><title>T</title></head><body><p>Rain fell.</p></body></html>',
     "a.conll": b"Gao\tB-LOCATION\nfell\tO\n\nRain O\n",
     "a.ann": b"T1\tLOCATION 3 6\tGao\n",
     "documents.json": b'{"_id": "D1", "text": "In Gao.", "title": "T"}\n',
@@ -66,39 +66,46 @@ def read_any(folder: Path, name: str, data: bytes) -> tuple[int, int]:
     return n_articles, len(rejected)
 
 
-def fuzz(name: str, seconds: int) -> None:
+def fuzz(name: str, seconds: int, folder: Path) -> None:
     """Fuzz one reader until the time is over or a bug is found; ends the process."""
     import atheris
 
     with atheris.instrument_imports(include=["sitrep.formats"]):
         import sitrep.formats  # noqa: F401
-    with tempfile.TemporaryDirectory() as folder:
-        corpus = Path(folder) / "corpus"
-        corpus.mkdir()
-        (corpus / "sound").write_bytes(SOUND[name])
-        target: Callable[[bytes], object] = lambda data: read_any(Path(folder), name, data)  # noqa: E731
-        options = [f"-max_total_time={seconds}", "-max_len=4096", "-timeout=60", f"-artifact_prefix={folder}/", "-verbosity=0"]
-        atheris.Setup([sys.argv[0], *options, str(corpus)], target)
-        atheris.Fuzz()
+
+    def target(data: bytes) -> None:
+        try:
+            read_any(folder, name, data)
+        except BaseException:
+            print(f"found: ({name!r}, {data!r})", file=sys.stderr)
+            raise
+
+    (folder / "corpus").mkdir()
+    (folder / "corpus" / "sound").write_bytes(SOUND[name])
+    options = [f"-max_total_time={seconds}", "-max_len=4096", "-timeout=60", f"-artifact_prefix={folder}/", "-print_final_stats=1"]
+    atheris.Setup([sys.argv[0], *options, str(folder / "corpus")], target)
+    atheris.Fuzz()
 
 
 def main(seconds: int, names: list[str]) -> int:
     """Fuzz the readers one after the other, each in a process of its own; 1 if a bug was found."""
-    failed = []
+    n_failed = 0
     for name in names:
-        share = max(1, seconds // len(names))
-        done = subprocess.run([sys.executable, __file__, "--one", name, str(share)], check=False, capture_output=True)
-        report = done.stderr.decode(errors="replace").strip()
-        print(
-            f"{name}: {share} s, {'a bug' if done.returncode else 'sound'}\n{report[-3000:] if done.returncode else ''}".strip(), flush=True
-        )
-        failed += [name] if done.returncode else []
-    return 1 if failed else 0
+        with tempfile.TemporaryDirectory() as folder:
+            command = [sys.executable, __file__, "--one", name, str(max(1, seconds // len(names))), folder]
+            done = subprocess.run(command, check=False, capture_output=True)
+        report = done.stderr.decode(errors="replace")
+        executed = re.search(r"number_of_executed_units: (\d+)", report)
+        print(f"{name}: {executed[1] if executed else 0} inputs, {'a bug' if done.returncode else 'sound'}", flush=True)
+        if done.returncode:
+            print(report[-5000:], flush=True)
+            n_failed += 1
+    return 1 if n_failed else 0
 
 
 if __name__ == "__main__":
     if sys.argv[1:2] == ["--one"]:
-        fuzz(sys.argv[2], int(sys.argv[3]))
+        fuzz(sys.argv[2], int(sys.argv[3]), Path(sys.argv[4]))
     elif len(sys.argv) > 1 and sys.argv[1].isdigit() and set(sys.argv[2:]) <= SOUND.keys():
         sys.exit(main(int(sys.argv[1]), sys.argv[2:] or list(SOUND)))
     else:

@@ -26,6 +26,7 @@ from sitrep.errors import InputError
 from sitrep.evaluation import evaluate_reader
 from sitrep.formats import read_articles
 from sitrep.formats.files import Reject
+from sitrep.formats.streams import split_name
 from sitrep.joint import load_joint
 from sitrep.processes import is_writer, leave, share
 from sitrep.readers import describe_left_out, fit_reader, load_reader, open_reader_run
@@ -167,7 +168,7 @@ def _write_pages(run: Run, task: TaskConfig) -> Path:
 
 def _derived_name(articles: str) -> str:
     """Return what the scores of `articles` are called unless the user says: the name of the file or folder."""
-    name = Path(articles).stem
+    name, _, _ = split_name(Path(articles).name)
     if not name or name in TAKEN_NAMES or any(char in name for char in "*?[]"):
         raise InputError(
             f"articles={articles}: {name!r} cannot name the scores (names of splits and folds are theirs); choose one: name=NAME"

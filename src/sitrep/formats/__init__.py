@@ -148,7 +148,7 @@ def _list(path: Path, format: str | None, exclude: Sequence[str | Path], reject:
         return [str(path)], path.parent
     found, root = listing.expand(path, excluded, reject)
     names = set(found)
-    files = [file for file in found if Path(file).name != "splits.csv" and not _belongs_to_ann(file, names)]
+    files = [file for file in found if not _is_split(file) and not _belongs_to_ann(file, names)]
     if format is None:
         unknown = [file for file in files if split_name(file)[1] not in ENDINGS]
         if unknown:
@@ -166,6 +166,11 @@ def _list(path: Path, format: str | None, exclude: Sequence[str | Path], reject:
 def _unpacked(file: str) -> Path:
     stem, ending, _ = split_name(file)
     return Path(stem + ending)
+
+
+def _is_split(file: str) -> bool:
+    """Say whether this is a split that was made of articles: `splits.csv` of a folder, `FILE.splits.csv`."""
+    return Path(file).name == "splits.csv" or file.endswith(".splits.csv")
 
 
 def _belongs_to_ann(file: str, names: set[str]) -> bool:

@@ -133,7 +133,7 @@ def read_lines(path: Path, context: Context | None = None) -> Iterator[tuple[int
 
     A line longer than the row of an article may be (`context.max_row_bytes`) is not held, but rejected.
     """
-    limit = context.max_row_bytes(per_char=12) if context else None  # 12: an emoji as `\ud83d\ude81`
+    limit = context.max_row_bytes(per_char=6) if context else None  # 6: a letter as `\u063a`
     number = 0
     try:
         with opened(path) as lines:

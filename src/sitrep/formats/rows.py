@@ -30,7 +30,7 @@ def parse_json(text: str, source: Source) -> Any:
         raise RowError(Source(source.path, source.line + getattr(error, "lineno", 1) - 1), f"not JSON: {error}") from error
     if text.count("[") + text.count("{") > MAX_DEPTH and _is_deep(value):
         raise RowError(source, f"values are nested more than {MAX_DEPTH} deep; flatten them")
-    if "\\ud" in text.lower():
+    if re.search(r"\\u[dD]", text):
         check_characters(value, source)
     return value
 

@@ -17,7 +17,7 @@ from typing import BinaryIO
 
 STDIN = Path("<stdin>")  # this very object stands for standard input; a file may bear the name
 CHUNK = 1 << 18  # bytes
-ZSTD_PIECE = 1 << 10  # packed bytes at a time: each may unpack to 30,000 times as much
+ZSTD_PIECE = 1 << 8  # packed bytes at a time: each may unpack to 30,000
 
 
 def split_name(path: str | PurePath) -> tuple[str, str, str]:
