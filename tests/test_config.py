@@ -105,9 +105,25 @@ def test_rules_between_evaluation_options(changes, problems):
 )
 def test_a_least_score_is_a_number_or_calibrated(value, valid):
     options = {"run": ["x"], "input": "x", "output": "y", "format": None, "min_score": value}
-    options |= {"overwrite": False, "strict": False, "device": "cpu"}
+    options |= {"text_field": "text", "id_field": "id", "max_chars": 10, "overwrite": False, "strict": False, "device": "cpu"}
     if valid:
         assert load(PredictConfig, options).min_score == value
     else:
         with refused(f"min_score={value} must be a number from 0 to 1, calibrated, or null"):
             load(PredictConfig, options)
+
+
+@pytest.mark.parametrize(
+    ("changes", "problem"),
+    [
+        ({"text_field": ""}, "text_field= and id_field= must name a column or key"),
+        ({"text_field": "id"}, "text_field=id and id_field=id must not be the same"),
+        ({"max_chars": 0}, "max_chars=0 is the longest text that is read, in characters: it must be positive"),
+    ],
+)
+def test_options_of_the_input(changes, problem):
+    options = {"run": ["x"], "input": "x", "output": "y", "format": None, "text_field": "text", "id_field": "id", "max_chars": 10}
+    options |= {"min_score": None, "overwrite": False, "strict": False, "device": "cpu"}
+    load(PredictConfig, options)
+    with refused(problem):
+        load(PredictConfig, {**options, **changes})
