@@ -81,6 +81,17 @@ def test_the_commands_one_after_the_other_in_folders_of_any_name(corpus, tmp_pat
     assert sorted(path.name for path in home.iterdir()) == sorted([data.name, "models", "out, [1] ${x}.jsonl"])
 
 
+def test_standard_input_is_read(lookup_run, tmp_path):
+    command = line("predict", f"run={lookup_run.path}", "input=-", "output=out.jsonl", "text_field=the text (full)")
+    given = '{"the text (full)": "Envoys met in Gao.", "id": "é"}\n{}\n'
+    done = subprocess.run(command, cwd=tmp_path, input=given.encode(), capture_output=True, check=False, timeout=120)
+    assert done.returncode == 0, done.stderr
+    (row,) = map(json.loads, (tmp_path / "out.jsonl").read_text(encoding="utf-8").splitlines())
+    assert (row["id"], row["text"]) == ("é", "Envoys met in Gao.")
+    rejected = json.loads((tmp_path / "out.jsonl.rejected.jsonl").read_text())
+    assert (rejected["file"], rejected["line"]) == ("<stdin>", 2)
+
+
 def test_seeds_of_one_sweep_share_a_column(corpus, encoder, tmp_path):
     arguments = [*own_data(corpus), "model=hub", f"model.path={encoder}", *SMALL, "trainer.epochs=1"]
     done = run("train", "-m", "seed=1,2", *arguments, cwd=tmp_path)

@@ -1,5 +1,6 @@
 import pytest
-from factories import refused, train_options
+import yaml
+from factories import ROOT, refused, train_options
 
 from sitrep.config import EvaluateConfig, PredictConfig, TfidfConfig, TrainConfig, load
 
@@ -100,14 +101,33 @@ def test_rules_between_evaluation_options(changes, problems):
         load(EvaluateConfig, {**EVALUATE, **changes})
 
 
+PREDICT = {**yaml.safe_load((ROOT / "configs/predict.yaml").read_text()), "run": ["x"], "input": "x", "output": "y"}
+del PREDICT["defaults"]
+
+
 @pytest.mark.parametrize(
     ("value", "valid"), [(None, 1), (0, 1), (0.7, 1), (1, 1), ("calibrated", 1), (1.1, 0), (-0.1, 0), ("calibratd", 0)]
 )
 def test_a_least_score_is_a_number_or_calibrated(value, valid):
-    options = {"run": ["x"], "input": "x", "output": "y", "format": None, "min_score": value}
-    options |= {"overwrite": False, "strict": False, "device": "cpu"}
+    options = {**PREDICT, "min_score": value}
     if valid:
         assert load(PredictConfig, options).min_score == value
     else:
         with refused(f"min_score={value} must be a number from 0 to 1, calibrated, or null"):
             load(PredictConfig, options)
+
+
+@pytest.mark.parametrize(
+    ("changes", "problem"),
+    [
+        ({"text_field": ""}, "text_field= and id_field= must name a column or key"),
+        ({"text_field": "id"}, "text_field=id and id_field=id must not be the same"),
+        ({"max_chars": 0}, "max_chars=0 is the longest text that is read, in characters: it must be positive"),
+        ({"workers": 0}, "workers=0 must be 1 or more"),
+        ({"threads": 0}, "threads=0 must be 1 or more, or null"),
+    ],
+)
+def test_options_of_prediction(changes, problem):
+    load(PredictConfig, PREDICT)
+    with refused(problem):
+        load(PredictConfig, {**PREDICT, **changes})

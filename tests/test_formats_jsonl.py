@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sitrep.articles import Article, Span
-from sitrep.formats import jsonl, read_articles
+from sitrep.formats import jsonl, read_articles, rows
 
 RATIOS = st.floats(0, 1)
 JSON_VALUES = st.recursive(
@@ -27,7 +27,7 @@ def any_articles(draw):
     bounds = st.tuples(st.integers(0, len(text) - 1), st.integers(1, len(text))).filter(lambda pair: pair[0] < pair[1])
     span = st.tuples(bounds, st.sampled_from(LABELS), st.none() | RATIOS).map(lambda parts: Span(*parts[0], *parts[1:]))
     names = st.sampled_from(["topics", "région", ""])
-    extra = draw(st.dictionaries(texts().filter(lambda key: key not in jsonl.KNOWN_KEYS), JSON_VALUES, max_size=3))
+    extra = draw(st.dictionaries(texts().filter(lambda key: key not in rows.KNOWN_KEYS), JSON_VALUES, max_size=3))
     return Article(
         id=draw(texts()),
         text=text,

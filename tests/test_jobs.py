@@ -1,11 +1,16 @@
 """Whole jobs: train, evaluate, predict, compare and annotate on a tiny corpus with a tiny encoder; nothing is replaced."""
 
+import datetime
+import gzip
 import json
 import logging
 from dataclasses import replace
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
+from factories import write_files
 from tiny import REGIONS, TOPICS, compose, own_data, write_corpus
 
 from sitrep import jobs
@@ -14,6 +19,7 @@ from sitrep.errors import InputError
 from sitrep.evaluation import save_evaluation
 from sitrep.formats import jsonl, read_articles
 from sitrep.reliability import bin_sums, scored_items
+from sitrep.shards import SHARD_ARTICLES
 from sitrep.splits import read_splits
 
 CHECKPOINT = {"config.json", "model.safetensors", "sitrep.json", "tokenizer.json", "tokenizer_config.json"}
@@ -264,6 +270,27 @@ def test_several_runs_read_articles_of_every_format(ner_run, topics_run, mixed_i
     assert "5 read: 5 predicted, 0 rejected" in capsys.readouterr().out
 
 
+def test_an_input_of_all_endings_that_holds_the_output(lookup_run, tmp_path, capsys):
+    text = "A bomb exploded in Gao on Monday."
+    table = pa.table({"body": [text], "when": [datetime.date(2021, 3, 4)]})
+    pq.write_table(table, tmp_path / "p.parquet")
+    files = {
+        "a.jsonl": f'{{"body": "{text}", "text": "short"}}', "c.csv.gz": gzip.compress(f"body,n\n{text},1\nragged\n".encode()),
+        "h.html": f"<html><body><p>{text}</p></body></html>", "out.jsonl.old.txt": "x", "t.txt": text, "u.pdf": "x",
+    }  # fmt: skip
+    write_files(tmp_path, files)
+    output = tmp_path / "out.jsonl"
+    options = ("text_field=body", "overwrite=true", "max_chars=100")
+    for _ in range(2):  # the second time there is an output
+        assert predict([lookup_run], tmp_path, output, *options) == 0
+        found = rows(output)
+        assert [row["id"] for row in found] == ["a:1", "c:2", "h", "p:1", "t"]
+        assert {row["text"] for row in found} == {text}
+        assert (found[0]["input_text"], found[1]["n"], found[3]["when"]) == ("short", "1", "2021-03-04")
+        assert "6 read: 5 predicted, 1 rejected" in capsys.readouterr().out
+    assert [(Path(row["file"]).name, row["line"]) for row in rows(tmp_path / "out.jsonl.rejected.jsonl")] == [("c.csv.gz", 3)]
+
+
 @pytest.fixture
 def bad_input(mixed_input) -> Path:
     (mixed_input / "a.txt").write_bytes(b"\xe9t\xe9")
@@ -347,7 +374,8 @@ def test_a_job_that_was_cut_off_goes_on_with_the_same_min_score_only(lookup_run,
 
 def test_a_job_that_was_cut_off_goes_on(ner_run, topics_run, tmp_path, capsys):
     source, output = tmp_path / "in.jsonl", tmp_path / "out.jsonl"
-    source.write_text("".join(f'{{"id": {n}, "text": "Envoy {n} of the Red Banner met Paul Okoro in Gao."}}\n' for n in range(SHARD_ARTICLES + 9)))
+    told = "Envoy {} of the Red Banner met Paul Okoro in Gao."
+    source.write_text("".join(f'{{"id": {n}, "text": "{told.format(n)}"}}\n' for n in range(SHARD_ARTICLES + 9)))
     runs = [ner_run, topics_run]
     predict(runs, source, output)
     whole = output.read_bytes()

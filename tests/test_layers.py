@@ -12,8 +12,10 @@ FLOORS = (
     {"sitrep", "errors"},
     {"articles", "casing", "loading", "model_config", "processes", "provenance"},
     {"config", "sentences"},
+    {"formats.streams"},
     {"formats.files"},
-    {f"formats.{name}" for name in ("annotated", "brat", "conll", "indicators", "jsonl", "re3d", "text")},
+    {"formats.rows", "formats.listing"},
+    {f"formats.{name}" for name in ("annotated", "brat", "conll", "html", "indicators", "jsonl", "parquet", "re3d", "tables", "text")},
     {"formats", "labels", "matching", "mistakes", "intervals", "leaks"},
     {"ranking", "near_duplicates"},
     {"scoring", "splits", "runs", "reliability"},
@@ -35,12 +37,12 @@ FLOORS = (
     {"reports.marking", "reports.charts", "reports.pages"},
     {"reports.articles", "reports.comparison", "reports.card"},
     {"reports.run"},
-    {"crossvalidation"},
+    {"crossvalidation", "predicting"},
     {"jobs"},
     {"shell"},
 )
 FLOOR = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
-HEAVY = {"torch", "transformers", "datasets", "sklearn", "skops"}
+HEAVY = {"torch", "transformers", "datasets", "sklearn", "skops", "pyarrow", "trafilatura", "zstandard"}
 STARRED = {
     "casing",
     "windows",

@@ -27,7 +27,16 @@ def load_predict(*arguments: str) -> PredictConfig:
     """Return what Hydra and the schema make of arguments, without the time that a full compose takes."""
     overrides = OverridesParser.create().parse_overrides([shell.quote_path(argument) for argument in arguments])
     values = {"run": "x", "input": "x", "output": "x"} | {override.key_or_group: override.value() for override in overrides}
-    others = {"format": None, "min_score": None, "overwrite": False, "strict": False, "device": "auto"}
+    others = {
+        "format": None,
+        "text_field": "text",
+        "id_field": "id",
+        "max_chars": 10,
+        "min_score": None,
+        "overwrite": False,
+        "strict": False,
+        "device": "auto",
+    }
     return load(PredictConfig, OmegaConf.create({**values, **others}))
 
 

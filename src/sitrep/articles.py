@@ -13,6 +13,7 @@ from typing import Any
 
 from sitrep.errors import InputError
 
+ROW_ENDINGS = (".jsonl", ".json", ".csv", ".tsv", ".parquet")  # of files in which an article has one line or row, whatever its text
 SCORE_DECIMALS = 4  # places of the scores in files
 
 
@@ -74,7 +75,7 @@ class Article:
         if self.source is None:
             return f"article {self.id!r}"
         line = self.source.line
-        if span is not None and not self.source.path.endswith((".jsonl", ".json")):  # there an article has one line, whatever its text
+        if span is not None and not self.source.path.removesuffix(".gz").removesuffix(".zst").endswith(ROW_ENDINGS):
             line += self.text.count("\n", 0, span.start)
         return f"{self.source.path}:{line}: article {self.id!r}"
 

@@ -239,6 +239,9 @@ class PredictConfig:
     input: str
     output: str
     format: str | None
+    text_field: str
+    id_field: str
+    max_chars: int
     min_score: int | float | str | None
     overwrite: bool
     strict: bool
@@ -250,6 +253,9 @@ class PredictConfig:
         _require(self.workers >= 1, f"workers={self.workers} must be 1 or more")
         _require(self.threads is None or self.threads >= 1, f"threads={self.threads} must be 1 or more, or null")
         _require(bool(self.run), "run=[] names no run")
+        _require(bool(self.text_field and self.id_field), "text_field= and id_field= must name a column or key")
+        _require(self.text_field != self.id_field, f"text_field={self.text_field} and id_field={self.id_field} must not be the same")
+        _require(self.max_chars > 0, f"max_chars={self.max_chars} is the longest text that is read, in characters: it must be positive")
         is_valid = self.min_score in (None, CALIBRATED) if isinstance(self.min_score, str | None) else 0 <= self.min_score <= 1
         _require(is_valid, f"min_score={self.min_score} must be a number from 0 to 1, {CALIBRATED}, or null for all that is found")
 

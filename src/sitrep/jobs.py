@@ -11,25 +11,21 @@ import time
 from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 from sitrep.annotating import annotate  # noqa: F401  (one of the jobs)
 from sitrep.articles import Article, fingerprint
-from sitrep.batch import Summary, predict_to_file, unfinished
 from sitrep.comparison import compare_runs
-from sitrep.config import FOLD, MLM, NER, SPLITS, TAKEN_NAMES, CompareConfig, EvaluateConfig, PredictConfig, TaskConfig, TrainConfig
+from sitrep.config import FOLD, MLM, NER, SPLITS, TAKEN_NAMES, CompareConfig, EvaluateConfig, TaskConfig, TrainConfig
 from sitrep.corpus import Corpus, find_leaks, load_corpus, read_labelled
 from sitrep.crossvalidation import pool_folds, show_pooled
 from sitrep.diagnosis import train_surfaces
 from sitrep.errors import InputError
 from sitrep.evaluation import evaluate_reader
-from sitrep.formats import read_articles
-from sitrep.joint import digests, load_joint, open_joint
-from sitrep.outputs import check_ending
-from sitrep.processes import is_writer, leave, n_cores, share
-from sitrep.readers import describe_left_out, fit_reader, load_reader, open_reader_run
+from sitrep.predicting import predict  # noqa: F401  (one of the jobs)
+from sitrep.processes import is_writer, leave, share
+from sitrep.readers import fit_reader, load_reader, open_reader_run
 from sitrep.reports.card import write_model_card
 from sitrep.reports.comparison import write_comparison_report
 from sitrep.reports.run import write_run_report
@@ -38,12 +34,10 @@ from sitrep.terminal import (
     comparison_legend,
     comparison_table,
     console,
-    count_table,
     difference_table,
     metrics_table,
     points,
     say,
-    track,
 )
 from sitrep.unlabelled import load_unlabelled
 
@@ -166,60 +160,12 @@ def _write_pages(run: Run, task: TaskConfig) -> Path:
 
 def _derived_name(articles: str) -> str:
     """Return what the scores of `articles` are called unless the user says: the name of the file or folder."""
-    name = Path(articles).stem
+    name, _, _ = split_name(Path(articles).name)
     if not name or name in TAKEN_NAMES or any(char in name for char in "*?[]"):
         raise InputError(
             f"articles={articles}: {name!r} cannot name the scores (names of splits and folds are theirs); choose one: name=NAME"
         )
     return name
-
-
-def predict(config: PredictConfig) -> int:
-    """Read new articles with one or several runs at once."""
-    began = time.monotonic()
-    output = Path(config.output)
-    check_ending(output)
-    runs = open_joint(config.run)
-    pinned = {} if config.overwrite else unfinished(output)
-    threads = config.threads or pinned.get("threads") or max(1, n_cores() // config.workers)
-    summary = predict_to_file(
-        partial(read_articles, config.input, format=config.format),
-        partial(load_joint, runs, config.device, config.min_score, threads),
-        output,
-        {
-            "runs": [str(run.path) for run in runs.values()],
-            "models": digests(runs),
-            "fields": [task.field for task in (run.config().task for run in runs.values()) if task.field],
-            "min_score": config.min_score,
-            "threads": threads,
-            "input": config.input,
-            "format": config.format,
-        },
-        overwrite=config.overwrite,
-        strict=config.strict,
-        n_workers=config.workers,
-        watch=partial(track, description="shards"),
-    )
-    _say_what_became(summary, config, time.monotonic() - began)
-    return 0 if summary.n_articles else 1
-
-
-def _say_what_became(summary: Summary, config: PredictConfig, seconds: float) -> None:
-    if summary.n_duplicate_ids:
-        log.warning("%d articles have an id that another had before; all are kept, in order", summary.n_duplicate_ids)
-    n_now = summary.n_articles - summary.n_resumed
-    left_out = "" if config.min_score is None else f", {describe_left_out(summary.left_out)} left out below min_score={config.min_score}"
-    say(
-        f"{summary.n_articles + summary.n_rejected} read: {summary.n_articles} predicted"
-        + (f" ({summary.n_resumed} of them before this run)" if summary.n_resumed else "")
-        + f", {summary.n_rejected} rejected{left_out}; {seconds:.1f} s, {n_now / seconds:.1f} articles/s"
-    )
-    if summary.found:
-        console().print(count_table("found", "label", ["n"], ((label, [n]) for label, n in sorted(summary.found.items()))))
-    for path in summary.files:
-        say(f"predictions: {path}")
-    if summary.n_rejected:
-        say(f"rejected: {config.output}.rejected.jsonl")
 
 
 def compare(config: CompareConfig) -> int:

@@ -18,6 +18,7 @@ from sitrep.articles import Article
 from sitrep.config import SPLITS, DataConfig
 from sitrep.errors import InputError, did_you_mean
 from sitrep.formats.files import read_text, replacing
+from sitrep.formats.streams import split_name
 from sitrep.labels import ENTITIES
 from sitrep.near_duplicates import group_near_duplicates
 
@@ -29,12 +30,13 @@ def known_splits(articles: Iterable[Article], data: DataConfig) -> dict[str, str
 
 def _split_of_file(article: Article) -> str:
     path = Path(article.source.path if article.source else "")
-    if path.stem not in SPLITS:
+    name, ending, packing = split_name(path.name)
+    if name not in SPLITS:
         raise InputError(
-            f"{path}: data.split_by=file takes the split from the file name, but {path.stem!r} is no split"
-            f"{did_you_mean(path.stem, SPLITS)}; files are named {', '.join(f'{name}{path.suffix}' for name in SPLITS)}"
+            f"{path}: data.split_by=file takes the split from the file name, but {name!r} is no split"
+            f"{did_you_mean(name, SPLITS)}; files are named {', '.join(f'{split}{ending}{packing}' for split in SPLITS)}"
         )
-    return path.stem
+    return name
 
 
 def splits_path(data: DataConfig) -> Path:

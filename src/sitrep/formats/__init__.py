@@ -1,41 +1,76 @@
 """File formats in and out. A format is a module with `read(path, context)` and, where it makes sense, `write(articles, path)`.
 
 To add one, write the module and name it in `FORMATS` and, if its file ending belongs to it alone, in `ENDINGS`. A module whose
-folders hold other files too says which are its own: `FILES`, patterns of file names.
+folders hold other files too says which are its own: `FILES`, patterns of file names. What opens through `formats.files` can be packed.
 """
 
 from __future__ import annotations
 
-import glob
 import logging
-from collections.abc import Iterator
+import stat
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from types import ModuleType
+from typing import Protocol
 
 from sitrep.articles import Article, Source
 from sitrep.errors import InputError, did_you_mean
-from sitrep.formats import annotated, brat, conll, indicators, jsonl, re3d, text
-from sitrep.formats.files import Context, Reject, RowError, read_text, refuse
+from sitrep.formats import annotated, brat, conll, html, indicators, jsonl, listing, parquet, re3d, tables, text
+from sitrep.formats.files import DEFAULT_ID_FIELD, DEFAULT_TEXT_FIELD, Context, Reject, RowError, printable, read_text, refuse, too_long
+from sitrep.formats.rows import keep_apart
+from sitrep.formats.streams import STDIN, split_name
 
 __all__ = ["FORMATS", "RowError", "list_files", "read_articles"]
 
 log = logging.getLogger(__name__)
 
-FORMATS: dict[str, ModuleType] = {
-    "annotated": annotated, "brat": brat, "conll": conll, "indicators": indicators, "jsonl": jsonl, "re3d": re3d, "text": text,
+
+class Format(Protocol):
+    """What reads the articles of a file: a module, or an object."""
+
+    def read(self, path: Path, context: Context) -> Iterator[Article]:
+        """Yield the articles; a row that cannot be read goes to `context.reject`, for the whole file a RowError is raised."""
+
+
+class _Markdown:
+    """Annotated if it opens like that, else plain text."""
+
+    def read(self, path: Path, context: Context) -> Iterator[Article]:
+        raw = read_text(path, context)
+        yield annotated.parse(raw, path) if annotated.is_annotated(raw) else Article(context.article_id, raw, source=Source(str(path)))
+
+
+FORMATS: dict[str, Format] = {
+    "annotated": annotated, "brat": brat, "conll": conll, "csv": tables.CSV, "html": html, "indicators": indicators, "jsonl": jsonl,
+    "parquet": parquet, "re3d": re3d, "text": text, "tsv": tables.TSV,
 }  # fmt: skip
-ENDINGS = {".md": "markdown", ".txt": "text", ".jsonl": "jsonl", ".ann": "brat", ".conll": "conll"}
+ENDINGS: dict[str, Format] = {
+    ".md": _Markdown(), ".txt": text, ".jsonl": jsonl, ".ann": brat, ".conll": conll, ".html": html, ".htm": html, ".csv": tables.CSV,
+    ".tsv": tables.TSV, ".parquet": parquet,
+}  # fmt: skip
+SIBLINGS = ("brat", "re3d")  # formats of several files that belong together
 
 
 def read_articles(
-    path: str | Path, *, format: str | None = None, text_dir: str | Path | None = None, reject: Reject = refuse
+    path: str | Path,
+    *,
+    format: str | None = None,
+    text_dir: str | Path | None = None,
+    text_field: str = DEFAULT_TEXT_FIELD,
+    id_field: str = DEFAULT_ID_FIELD,
+    max_chars: int | None = None,
+    exclude: str | Path | Sequence[str | Path] = (),
+    reject: Reject = refuse,
 ) -> Iterator[Article]:
-    """Yield the articles of a file, a folder (recursive) or a glob, in the order of their paths, as a stream.
+    """Yield the articles of a file, a folder (recursive), a glob or standard input, in the order of their paths, as a stream.
 
     Args:
-        path: the file, folder or glob; README.* and hidden files of a folder are skipped.
-        format: a name in `FORMATS`; None chooses by file ending.
+        path: the file, folder or glob, or the string `-`; README.* and hidden files of a folder are skipped.
+        format: a name in `FORMATS`; None chooses by file ending, and JSONL for standard input.
         text_dir: where brat looks for texts that do not stand beside their `.ann`.
+        text_field: the key or column of JSONL, CSV, TSV and Parquet that holds the text.
+        id_field: the one that holds the id; rows need none unless another than `id` is named.
+        max_chars: a longer text is rejected; None for no limit.
+        exclude: an output, or several, not to be read as input, nor what stands beside them as `<output>.*`.
         reject: called with each file or row that cannot be read; the default raises.
 
     Raises:
@@ -43,16 +78,56 @@ def read_articles(
     """
     if format is not None and format not in FORMATS:
         raise InputError(f"format={format!r} is no format{did_you_mean(format, FORMATS)}")
-    root = Path(path)
-    for file in list_files(root, format):
-        inside = file.relative_to(root) if root.is_dir() else Path(file.name)
-        context = Context(inside.with_suffix("").as_posix(), Path(text_dir) if text_dir else None, reject)
+    if path == "-" and format in SIBLINGS:
+        raise InputError(f"format={format} reads several files that belong together; name their folder instead of standard input")
+    excluded = [exclude] if isinstance(exclude, (str, Path)) else list(exclude)
+    files, root = ([str(STDIN)], STDIN.parent) if path == "-" else _list(Path(path), format, excluded, reject)
+    for name in files:
+        file = STDIN if path == "-" else Path(name)
+        article_id = "stdin" if path == "-" else split_name(file.relative_to(root))[0]
+        context = Context(article_id, Path(text_dir) if text_dir else None, reject, text_field, id_field, max_chars)
         try:
-            yield from _reader(file, format).read(file, context)
+            if file is not STDIN:
+                _check_file(file, is_named=name == str(path))
+            yield from _read(file, format, context)
         except RowError as error:
             reject(error)
         except InputError as error:
             reject(RowError(Source(str(file)), str(error)))
+
+
+def _read(file: Path, format: str | None, context: Context) -> Iterator[Article]:
+    for article in _reader(file, format).read(file, context):
+        if context.max_chars is not None and len(article.text) > context.max_chars:
+            source = article.source or Source(str(file))
+            context.reject(too_long(source, f"{len(article.text):,} characters", context.max_chars))
+        else:
+            yield keep_apart(article)
+
+
+def _reader(file: Path, format: str | None) -> Format:
+    if format is not None:
+        return FORMATS[format]
+    if file is STDIN:
+        return jsonl
+    _, ending, packing = split_name(file)
+    if ending not in ENDINGS:
+        raise RowError(Source(str(file)), f"unknown file ending {ending or packing!r}; known: {', '.join(ENDINGS)} (or give format=)")
+    return ENDINGS[ending]
+
+
+def _check_file(file: Path, *, is_named: bool) -> None:
+    """Demand a name that can be written, and of a file that was merely found that it is one: who opens a pipe waits."""
+    try:
+        str(file).encode()
+    except UnicodeEncodeError as error:
+        raise RowError(Source(printable(file)), "the file's name is not UTF-8; rename it") from error
+    try:
+        is_regular = stat.S_ISREG(file.stat().st_mode)
+    except OSError as error:
+        raise RowError(Source(str(file)), f"cannot be read: {error.strerror}") from error
+    if not is_regular and not is_named:
+        raise RowError(Source(str(file)), "is a pipe, socket or device; such a one is read only where it is itself the input")
 
 
 def list_files(path: Path, format: str | None = None) -> list[Path]:
@@ -61,45 +136,43 @@ def list_files(path: Path, format: str | None = None) -> list[Path]:
     A folder's files of unknown endings are left out with a warning that counts them, unless `format` says how to read them; then
     those are left out that are not among the format's own, if it names any.
     """
-    if path.is_file():
-        return [path]
-    if path.is_dir():
-        found = [file for file in sorted(path.rglob("*")) if file.is_file() and not _is_hidden(file.relative_to(path))]
-    else:
-        found = [file for file in map(Path, sorted(glob.glob(str(path), recursive=True))) if file.is_file()]
-        if not found:
-            raise InputError(f"{path}: no such file, folder or glob match")
+    return [Path(file) for file in _list(path, format, (), refuse)[0]]
+
+
+def _list(path: Path, format: str | None, exclude: Sequence[str | Path], reject: Reject) -> tuple[list[str], Path]:
+    """Return the files as strings, which a million of them may be, and the folder that their ids count from."""
+    excluded = listing.Excluded(exclude)
+    if path.exists() and not path.is_dir():
+        if excluded.holds(path.parent.resolve(), path.name):
+            raise InputError(f"{path}: is the output, or belongs to it; choose another input or output")
+        return [str(path)], path.parent
+    found, root = listing.expand(path, excluded, reject)
     names = set(found)
-    files = [file for file in found if file.name != "splits.csv" and not _belongs_to_ann(file, names)]
+    files = [file for file in found if not _is_split(file) and not _belongs_to_ann(file, names)]
     if format is None:
-        unknown = [file for file in files if file.suffix.lower() not in ENDINGS]
+        unknown = [file for file in files if split_name(file)[1] not in ENDINGS]
         if unknown:
             log.warning("%s: %d files of unknown ending are not read, such as %s", path, len(unknown), unknown[0])
-        files = [file for file in files if file.suffix.lower() in ENDINGS]
+        files = [file for file in files if split_name(file)[1] in ENDINGS]
     own = getattr(FORMATS[format], "FILES", ()) if format else ()
     if own:
-        files = [file for file in files if any(file.match(pattern) for pattern in own)]
+        files = [file for file in files if any(_unpacked(file).match(pattern) for pattern in own)]
     if not files:
         expected = f"format={format} reads {', '.join(own)}" if own else f"expected files ending in {', '.join(ENDINGS)} (or give format=)"
         raise InputError(f"{path}: holds no article; {expected}")
-    return files
+    return files, root
 
 
-def _is_hidden(path: Path) -> bool:
-    return path.name.upper().startswith("README.") or any(part.startswith(".") for part in path.parts)
+def _unpacked(file: str) -> Path:
+    stem, ending, _ = split_name(file)
+    return Path(stem + ending)
 
 
-def _belongs_to_ann(file: Path, names: set[Path]) -> bool:
+def _is_split(file: str) -> bool:
+    """Say whether this is a split that was made of articles: `splits.csv` of a folder, `FILE.splits.csv`."""
+    return Path(file).name == "splits.csv" or file.endswith(".splits.csv")
+
+
+def _belongs_to_ann(file: str, names: set[str]) -> bool:
     """Say whether the brat reader of a sibling `.ann` reads this file, so that it is no article of its own."""
-    return file.suffix in (".txt", ".json") and file.with_suffix(".ann") in names
-
-
-def _reader(file: Path, format: str | None) -> ModuleType:
-    if format is not None:
-        return FORMATS[format]
-    ending = file.suffix.lower()
-    if ending not in ENDINGS:
-        raise RowError(Source(str(file)), f"unknown file ending {ending!r}; known: {', '.join(ENDINGS)} (or give format=)")
-    if ENDINGS[ending] == "markdown":
-        return annotated if annotated.is_annotated(read_text(file)) else text
-    return FORMATS[ENDINGS[ending]]
+    return file.endswith((".txt", ".json")) and str(Path(file).with_suffix(".ann")) in names

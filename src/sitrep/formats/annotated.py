@@ -9,12 +9,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 import yaml
 
 from sitrep.articles import Article, Source, Span
 from sitrep.errors import InputError
 from sitrep.formats.files import Context, RowError, read_text
+from sitrep.formats.rows import check_characters
 
 FRONT_MATTER = re.compile(r"---[ \t]*\r?\n(?P<yaml>.*?)^---[ \t]*(?:\r?\n|\Z)", re.DOTALL | re.MULTILINE)
 SPECIAL = re.compile(r"[\[\]\\]")
@@ -29,7 +31,15 @@ def is_annotated(text: str) -> bool:
 
 def read(path: Path, context: Context) -> Iterator[Article]:
     """Yield the one article of an annotated Markdown file."""
-    raw = read_text(path)
+    yield parse(read_text(path, context), path)
+
+
+def parse(raw: str, path: Path) -> Article:
+    """Return the article of an annotated Markdown text, read from `path`.
+
+    Raises:
+        RowError: if it is none.
+    """
     match = FRONT_MATTER.match(raw)
     if not match:
         raise RowError(Source(str(path)), "no front matter; an annotated article opens with '---', 'id: ...', '---'")
@@ -39,14 +49,27 @@ def read(path: Path, context: Context) -> Iterator[Article]:
     source = Source(str(path), line)
     text, spans = parse_marks(body.strip("\r\n"), source)
     article_id, labels = fields.pop("id"), fields.pop("labels", {})
-    yield Article(id=article_id, text=text, spans=spans, labels=labels, extra=fields, source=source)
+    return Article(id=article_id, text=text, spans=spans, labels=labels, extra=fields, source=source)
+
+
+class _Loader(yaml.BaseLoader):
+    """Without aliases: a few of them unfold to more than any memory holds, or hold themselves."""
+
+    def compose_node(self, parent: Any, index: Any) -> Any:
+        if self.check_event(yaml.AliasEvent):
+            mark = self.peek_event().start_mark
+            raise yaml.MarkedYAMLError(problem="'*' opens an alias, which is not read; put quotes around the value", problem_mark=mark)
+        return super().compose_node(parent, index)
 
 
 def _parse_front_matter(text: str, path: Path) -> dict:
     """Return the fields of the front matter; every scalar stays the string that was written (`007`, `2021-03-04`)."""
     source = Source(str(path))
     try:
-        fields = yaml.load(text, Loader=yaml.BaseLoader)
+        fields = yaml.load(text, Loader=_Loader)
+        check_characters(fields, source)
+    except (ValueError, RecursionError) as error:  # an escape that is no character; brackets nested by the thousand
+        raise RowError(source, f"bad front matter: {error}") from error
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         line = mark.line + 2 if mark else 1

@@ -8,7 +8,6 @@ and by the SHA-256 that `name.json` states beside the `.ann`:
 from __future__ import annotations
 
 import hashlib
-import json
 import logging
 import re
 from collections import Counter
@@ -17,6 +16,7 @@ from pathlib import Path
 
 from sitrep.articles import Article, Source, Span
 from sitrep.formats.files import Context, RowError, decode, read_bytes, read_text
+from sitrep.formats.rows import parse_json
 
 log = logging.getLogger(__name__)
 
@@ -44,10 +44,7 @@ def read(path: Path, context: Context) -> Iterator[Article]:
 def _read_meta(path: Path) -> dict:
     if not path.exists():
         return {}
-    try:
-        meta = json.loads(read_text(path))
-    except json.JSONDecodeError as error:
-        raise RowError(Source(str(path), error.lineno), f"not JSON: {error}") from error
+    meta = parse_json(read_text(path), Source(str(path)))
     labels = meta.get("labels", {}) if isinstance(meta, dict) else None
     if not isinstance(labels, dict) or not all(isinstance(values, list) for values in labels.values()):
         raise RowError(Source(str(path)), 'expected an object such as {"text_sha256": "...", "labels": {"topics": []}}')

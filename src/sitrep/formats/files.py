@@ -9,10 +9,16 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, BinaryIO, NoReturn
 
 from sitrep.articles import Source
 from sitrep.errors import InputError
+from sitrep.formats.streams import CHUNK, opened
+
+DEFAULT_TEXT_FIELD, DEFAULT_ID_FIELD = "text", "id"
+CONTINUATION = bytes(range(0x80, 0xC0))  # bytes of UTF-8 that begin no character
+MIN_ROW_BYTES = 1 << 24  # so much of a row is held, however low `max_chars` is: most of it may be other fields
+PACKED = {b"\x1f\x8b": ".gz", b"\x28\xb5\x2f\xfd": ".zst"}  # how packed files begin, and no text in UTF-8
 
 
 class RowError(InputError):
@@ -36,14 +42,32 @@ def refuse(error: RowError) -> NoReturn:
 class Context:
     """What a reader is told beside the path.
 
-    article_id: the id of an article whose file states none (the path below the folder read, without its ending)
+    article_id: the id of an article whose file states none (the path below the folder read, without its endings)
     text_dir:   where brat looks for texts that do not stand beside their `.ann`
     reject:     called with each row that cannot be read; returns to go on, raises to stop
+    text_field, id_field: the keys or columns of rows that hold the text and the id
+    max_chars:  the longest text, in characters, or None for no limit; a reader need not hold on to what is certainly longer
     """
 
     article_id: str
     text_dir: Path | None = None
     reject: Reject = refuse
+    text_field: str = DEFAULT_TEXT_FIELD
+    id_field: str = DEFAULT_ID_FIELD
+    max_chars: int | None = None
+
+    def max_bytes(self) -> int | None:
+        """Return how many bytes a text of `max_chars` characters has at most, with its byte-order mark; None for no limit."""
+        return None if self.max_chars is None else 4 * self.max_chars + 3
+
+    def max_row_bytes(self, per_char: int) -> int | None:
+        """Return how many bytes of a row or page are held, markup and all; `per_char` is what a character of its text may take."""
+        return None if self.max_chars is None else max(per_char * self.max_chars, MIN_ROW_BYTES)
+
+
+def too_long(source: Source, length: str, max_chars: int | None) -> RowError:
+    """Return the error for a text of `length`, a number with its unit."""
+    return RowError(source, f"{length}, more than max_chars={max_chars} allows; give a higher max_chars=, or cut it into parts")
 
 
 def decode(data: bytes, path: Path, line: int = 1) -> str:
@@ -55,6 +79,9 @@ def decode(data: bytes, path: Path, line: int = 1) -> str:
     source = Source(str(path), line)
     if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
         raise RowError(source, "the file is UTF-16, not UTF-8; convert it with: iconv -f UTF-16 -t UTF-8")
+    packing = next((packing for magic, packing in PACKED.items() if data.startswith(magic)), None)
+    if packing:
+        raise RowError(source, f"the content is packed; name the file so that it ends in {packing}")
     if b"\0" in data:
         raise RowError(source, f"the file is binary (NUL byte at byte {data.index(0)}); expected UTF-8 text")
     try:
@@ -68,31 +95,65 @@ def decode(data: bytes, path: Path, line: int = 1) -> str:
         ) from error
 
 
-def read_text(path: Path) -> str:
+def printable(path: str | Path) -> str:
+    r"""Return a path with the bytes that are not UTF-8, which no output can hold, as `\xe9`."""
+    return os.fsencode(path).decode("utf-8", "backslashreplace")
+
+
+def read_text(path: Path, context: Context | None = None) -> str:
     """Return the text of a whole file with its line ends as they are; a byte-order mark is dropped."""
-    return decode(read_bytes(path), path)
+    return decode(read_bytes(path, context.max_bytes() if context else None, context), path)
 
 
-def read_bytes(path: Path) -> bytes:
-    """Return the bytes of a file.
+def read_bytes(path: Path, limit: int | None = None, context: Context | None = None) -> bytes:
+    """Return the bytes of a file, unpacked.
 
     Raises:
-        RowError: if the operating system does not let us.
+        RowError: if the operating system does not let us, or they are more than `limit`; then they are counted, not held.
     """
+    chunks: list[bytes] = []
+    n_bytes = n_chars = 0
     try:
-        return path.read_bytes()
+        with opened(path) as stream:
+            while chunk := stream.read(CHUNK):
+                n_bytes += len(chunk)
+                n_chars += 0 if limit is None else len(chunk.translate(None, CONTINUATION))
+                chunks.append(chunk)
+                if limit is not None and n_bytes > limit:
+                    chunks.clear()
     except OSError as error:
         raise RowError(Source(str(path)), f"cannot be read: {error.strerror}") from error
+    if limit is not None and n_bytes > limit:
+        raise too_long(Source(str(path)), f"{n_chars:,} characters", context.max_chars if context else None)
+    return b"".join(chunks)
 
 
-def read_lines(path: Path) -> Iterator[tuple[int, bytes]]:
-    """Yield (1-based line number, bytes without the line end) for each line of a file, as a stream."""
+def read_lines(path: Path, context: Context | None = None) -> Iterator[tuple[int, bytes]]:
+    """Yield (1-based line number, bytes without the line end) for each line of a file, as a stream.
+
+    A line longer than the row of an article may be (`context.max_row_bytes`) is not held, but rejected.
+    """
+    limit = context.max_row_bytes(per_char=6) if context else None  # 6: a letter as `\u063a`
+    number = 0
     try:
-        with path.open("rb") as lines:
-            for number, line in enumerate(lines, start=1):
-                yield number, line.rstrip(b"\r\n")
+        with opened(path) as lines:
+            while line := lines.readline(-1 if limit is None else limit + 1):
+                number += 1
+                if context is None or limit is None or len(line) <= limit or line.endswith(b"\n"):
+                    yield number, line.rstrip(b"\r\n")
+                else:
+                    n_bytes = len(line) + sum(map(len, rest_of_line(lines)))
+                    context.reject(too_long(Source(str(path), number), f"a row of {n_bytes:,} bytes", context.max_chars))
     except OSError as error:
-        raise RowError(Source(str(path)), f"cannot be read: {error.strerror}") from error
+        raise RowError(Source(str(path), number + 1), f"cannot be read: {error.strerror}") from error
+
+
+def rest_of_line(stream: BinaryIO) -> Iterator[bytes]:
+    """Yield what is left of the line that `stream` stands in, piece by piece."""
+    while piece := stream.readline(CHUNK):
+        yield piece
+        if piece.endswith(b"\n"):
+            return
 
 
 def check_sha256(path: Path, expected: str, upstream: str | None) -> None:

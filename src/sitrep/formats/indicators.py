@@ -17,12 +17,10 @@ from sitrep.formats.files import Context, RowError, read_text
 FILES = ("*.tsv",)
 FIELD = "topics"
 
-csv.field_size_limit(2**31 - 1)  # for all of csv: a text may be longer than its default of 131,072 characters
-
 
 def read(path: Path, context: Context) -> Iterator[Article]:
     """Yield the rows of a file; all must have as many columns as the first."""
-    rows = csv.reader(io.StringIO(read_text(path), newline=""), delimiter="\t", strict=True)
+    rows = csv.reader(io.StringIO(read_text(path, context), newline=""), delimiter="\t", strict=True)
     n_columns = number = 0
     line = 1  # where the row begins: a quoted text spans several
     try:

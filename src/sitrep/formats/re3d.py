@@ -5,7 +5,6 @@ A document has `_id` and `text`; an entity has `documentId`, `begin` and `end` (
 
 from __future__ import annotations
 
-import json
 import logging
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
@@ -14,6 +13,7 @@ from typing import Any
 
 from sitrep.articles import Article, Source, Span
 from sitrep.formats.files import Context, RowError, decode, read_lines
+from sitrep.formats.rows import parse_json
 
 log = logging.getLogger(__name__)
 
@@ -65,10 +65,7 @@ def _read_entities(path: Path) -> dict[str, list[Row]]:
 
 
 def _parse(line: str, source: Source, kinds: Mapping[str, type]) -> dict[str, Any]:
-    try:
-        row = json.loads(line)
-    except (ValueError, RecursionError) as error:
-        raise RowError(source, f"not JSON: {error}; expected one object a line") from error
+    row = parse_json(line, source)
     if not isinstance(row, dict):
         raise RowError(source, f"expected a JSON object, found {type(row).__name__}")
     for key, kind in kinds.items():

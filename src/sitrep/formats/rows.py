@@ -1,0 +1,153 @@
+"""From a row, be it a line of JSON or of a table, to its article; and JSON that is safe to keep and to write again."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from sitrep.articles import Article, Source, Span
+from sitrep.errors import InputError
+from sitrep.formats.files import DEFAULT_ID_FIELD, Context, RowError
+
+KNOWN_KEYS = {"id", "text", "spans", "labels", "scores"}
+MAX_DEPTH = 100  # of nested values; Python's own limit depends on who calls, so that what was read might not be written
+SURROGATE = re.compile("[\ud800-\udfff]")
+
+
+def parse_json(text: str, source: Source) -> Any:
+    """Return the value of a JSON text, which begins at `source`.
+
+    Raises:
+        RowError: if it is not JSON, or holds what cannot be written again: half characters, values nested too deep.
+    """
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError) as error:  # ValueError: also a whole number of thousands of digits
+        raise RowError(Source(source.path, source.line + getattr(error, "lineno", 1) - 1), f"not JSON: {error}") from error
+    if text.count("[") + text.count("{") > MAX_DEPTH and _is_deep(value):
+        raise RowError(source, f"values are nested more than {MAX_DEPTH} deep; flatten them")
+    if re.search(r"\\u[dD]", text):
+        check_characters(value, source)
+    return value
+
+
+def _is_deep(value: Any) -> bool:
+    level = [value]
+    for _ in range(MAX_DEPTH):
+        level = [inner for outer in level for inner in _inside(outer)]
+        if not level:
+            return False
+    return True
+
+
+def _inside(value: Any) -> list[Any]:
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return [item for item in inner if isinstance(item, (dict, list))]
+
+
+def check_characters(value: Any, source: Source) -> None:
+    """Demand that no string in `value` holds half of a surrogate pair, which no file in UTF-8 can."""
+    if SURROGATE.search(json.dumps(value, ensure_ascii=False)):
+        raise RowError(source, "the row holds half of a surrogate pair, which is no character; re-export it as valid Unicode")
+
+
+def article_of(row: Any, source: Source, context: Context, default_id: str) -> Article:
+    """Return the article of a row; keys that are not the article's own go into `extra`.
+
+    Raises:
+        RowError: if it is no row of an article.
+    """
+    if not isinstance(row, dict):
+        raise RowError(source, f"expected a JSON object, found {type(row).__name__}")
+    text, article_id = row.get(context.text_field), row.get(context.id_field, default_id)
+    if not isinstance(text, str):
+        raise RowError(
+            source,
+            f"no string under {context.text_field!r}; the row has: {', '.join(row) or 'nothing'}; text_field= says where the text is",
+        )
+    if context.id_field not in row and context.id_field != DEFAULT_ID_FIELD:
+        raise RowError(source, f"no {context.id_field!r}, which id_field= names; the row has: {', '.join(row)}")
+    if isinstance(article_id, bool) or not isinstance(article_id, (str, int)):
+        raise RowError(source, f"{context.id_field!r} must be a string or a whole number, found {article_id!r}")
+    taken = {context.text_field, context.id_field, "spans", "labels", "scores"}
+    try:
+        return Article(
+            id=str(article_id),
+            text=text,
+            spans=tuple(_parse_span(span, text, source) for span in _typed(row, "spans", list, source)),
+            labels={name: tuple(values) for name, values in _typed(row, "labels", dict, source).items()},
+            scores=_typed(row, "scores", dict, source),
+            extra={key: value for key, value in row.items() if key not in taken},
+            source=source,
+        )
+    except RowError:
+        raise
+    except InputError as error:  # of the article itself
+        raise RowError(source, str(error).removeprefix(f"{source}: ")) from error
+
+
+def check_columns(names: Sequence[str], source: Source, context: Context, hint: str = "") -> None:
+    """Demand of a table that its columns hold the text, and the id if the user named its column, and that none hides another."""
+    listed = ", ".join(names) or "none"
+    if context.text_field not in names:
+        raise RowError(source, f"no column {context.text_field!r}; the columns are: {listed}; text_field= says which holds the text{hint}")
+    if context.id_field not in names and context.id_field != DEFAULT_ID_FIELD:
+        raise RowError(source, f"no column {context.id_field!r}, which id_field= names; the columns are: {listed}")
+    if twice := [name for name, n in Counter(names).items() if n > 1]:
+        raise RowError(source, f"several columns are called {twice[0]!r}; rename them, so that none hides another")
+
+
+def _typed(row: dict, key: str, kind: type, source: Source) -> Any:
+    value = row.get(key)
+    if value is None:
+        return kind()
+    if not isinstance(value, kind):
+        raise RowError(source, f"'{key}' must be a JSON {'array' if kind is list else 'object'}, found {value!r}")
+    if key == "labels" and not all(isinstance(names, list) for names in row[key].values()):
+        raise RowError(source, f"'labels' must map each field to a list, found {value!r}")
+    if key == "scores" and not all(isinstance(scores, dict) for scores in row[key].values()):
+        raise RowError(source, f"'scores' must map each field to an object, found {value!r}")
+    return value
+
+
+def _parse_span(raw: Any, text: str, source: Source) -> Span:
+    if not isinstance(raw, dict) or not {"start", "end", "label"} <= raw.keys():
+        raise RowError(source, f"a span needs 'start', 'end' and 'label', found {raw!r}")
+    start, end, label, score = raw["start"], raw["end"], raw["label"], raw.get("score")
+    if type(start) is not int or type(end) is not int or not isinstance(label, str) or not label:
+        raise RowError(source, f"'start' and 'end' must be whole numbers and 'label' a word, found {raw!r}")
+    if not isinstance(score, (int, float, type(None))):
+        raise RowError(source, f"'score' must be a number, found {raw!r}")
+    surface = raw.get("text", text[start:end])
+    if 0 <= start < end <= len(text) and surface != text[start:end]:
+        raise RowError(
+            source,
+            f"span {label} [{start}, {end}) reads {text[start:end]!r} in the text, but its own 'text' says {surface!r}; "
+            "offsets must count code points of 'text' as it stands here",
+        )
+    return Span(start, end, label, score)
+
+
+def keep_apart(article: Article) -> Article:
+    """Return the article with what would stand in the place of its own id, text or marks, when written, under another key.
+
+    A column `labels`, the `text` beside a text taken from `body`: they become `input_labels`, `input_text`.
+    """
+    if KNOWN_KEYS.isdisjoint(article.extra):
+        return article
+    return replace(article, extra=_renamed(article.extra))
+
+
+def _renamed(extra: Mapping[str, Any]) -> dict[str, Any]:
+    taken = KNOWN_KEYS | extra.keys()
+    renamed = {}
+    for key, value in extra.items():
+        name = key
+        while name in KNOWN_KEYS or (name != key and name in taken):
+            name = f"input_{name}"
+        renamed[name] = value
+    return renamed

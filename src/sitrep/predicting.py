@@ -1,0 +1,91 @@
+"""The job of predict.py: new articles read with one or several runs at once."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Iterator, Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from sitrep.articles import Article
+from sitrep.batch import Summary, predict_to_file, unfinished
+from sitrep.config import PredictConfig
+from sitrep.formats import read_articles
+from sitrep.formats.files import Reject
+from sitrep.joint import digests, load_joint, open_joint
+from sitrep.outputs import check_ending, output_files
+from sitrep.processes import n_cores
+from sitrep.readers import describe_left_out
+from sitrep.runs import Run
+from sitrep.terminal import console, count_table, say, track
+
+log = logging.getLogger(__name__)
+
+INPUT_KEYS = ("input", "format", "text_field", "id_field", "max_chars")  # options that say what is read
+
+
+def predict(config: PredictConfig) -> int:
+    """Read new articles; 1 if there was none that could be read."""
+    began = time.monotonic()
+    output = Path(config.output)
+    check_ending(output)
+    runs = open_joint(config.run)
+    pinned = {} if config.overwrite else unfinished(output)
+    threads = config.threads or pinned.get("threads") or max(1, n_cores() // config.workers)
+    summary = predict_to_file(
+        partial(_read_input, config),
+        partial(load_joint, runs, config.device, config.min_score, threads),
+        output,
+        _made_by(config, runs, threads),
+        overwrite=config.overwrite,
+        strict=config.strict,
+        n_workers=config.workers,
+        watch=partial(track, description="shards"),
+    )
+    _say_what_became(summary, config, time.monotonic() - began)
+    return 0 if summary.n_articles else 1
+
+
+def _made_by(config: PredictConfig, runs: Mapping[str, Run], threads: int) -> dict[str, Any]:
+    fields = [run.config().task.field for run in runs.values()]
+    return {
+        "runs": [str(run.path) for run in runs.values()],
+        "models": digests(runs),
+        "fields": [field for field in fields if field],
+        "min_score": config.min_score,
+        "threads": threads,
+        **{key: getattr(config, key) for key in INPUT_KEYS},
+    }
+
+
+def _read_input(config: PredictConfig, reject: Reject) -> Iterator[Article]:
+    """Yield the articles of `input`, the output left out where it lies among them."""
+    return read_articles(
+        config.input,
+        format=config.format,
+        text_field=config.text_field,
+        id_field=config.id_field,
+        max_chars=config.max_chars,
+        exclude=output_files(Path(config.output)),
+        reject=reject,
+    )
+
+
+def _say_what_became(summary: Summary, config: PredictConfig, seconds: float) -> None:
+    if summary.n_duplicate_ids:
+        log.warning("%d articles have an id that another had before; all are kept, in order", summary.n_duplicate_ids)
+    n_now = summary.n_articles - summary.n_resumed
+    left_out = "" if config.min_score is None else f", {describe_left_out(summary.left_out)} left out below min_score={config.min_score}"
+    say(
+        f"{summary.n_articles + summary.n_rejected} read: {summary.n_articles} predicted"
+        + (f" ({summary.n_resumed} of them before this run)" if summary.n_resumed else "")
+        + f", {summary.n_rejected} rejected{left_out}; {seconds:.1f} s, {n_now / seconds:.1f} articles/s"
+    )
+    if summary.found:
+        console().print(count_table("found", "label", ["n"], ((label, [n]) for label, n in sorted(summary.found.items()))))
+    for path in summary.files:
+        say(f"predictions: {path}")
+    if summary.n_rejected:
+        say(f"rejected: {config.output}.rejected.jsonl")

@@ -1,0 +1,112 @@
+"""Fuzz the readers of formats: `python tests/fuzz_formats.py SECONDS [READER ...]`, shared out among all readers (needs `atheris`).
+
+Any bytes must end as articles that can be written again, or as rejects. What breaks that is printed with its bytes; test_formats_fuzz.py
+keeps what was found, and does the same with Hypothesis.
+"""
+
+from __future__ import annotations
+
+import gzip
+import io
+import json
+import re
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import zstandard
+
+MAX_CHARS = 2000
+
+
+def parquet_bytes(**columns: list) -> bytes:
+    file = io.BytesIO()
+    pq.write_table(pa.table(columns), file)
+    return file.getvalue()
+
+
+SOUND = {  # name of a file that the reader takes -> sound content
+    "a.txt": "At Ségou. 🚁".encode(),
+    "a.md": b"---\nid: a\ntitle: 'T'\nlabels: {topics: [bombing]}\n---\nIn [Gao](LOCATION), \\[sic\\].\n",
+    "a.jsonl": b'{"text": "Gao", "spans": [{"start": 0, "end": 3, "label": "X"}], "labels": {"x": ["y"]}}\n{"text": "\\u0000"}\n',
+    "a.csv": b'\xef\xbb\xbfid,text,n\n1,"In ""Gao"",\nMali",2\n2,Rain,\n',
+    "a.tsv": b"id\ttext\n1\tRain\n",
+    "a.html": b'<html><head><meta charset="latin-1"><title>T</title></head><body><p>Rain fell.</p></body></html>',
+    "a.conll": b"Gao\tB-LOCATION\nfell\tO\n\nRain O\n",
+    "a.ann": b"T1\tLOCATION 3 6\tGao\n",
+    "documents.json": b'{"_id": "D1", "text": "In Gao.", "title": "T"}\n',
+    "indicators.tsv": b'Rain\t0\t1\n"a\tb"\t1\t0\n',
+    "a.parquet": parquet_bytes(id=["1", None], text=["Rain", "In Gao"], n=[[1.5], None], labels=[{"topics": ["x"]}, None]),
+    "a.jsonl.gz": gzip.compress(b'{"text": "Rain"}\n' * 9),
+    "a.jsonl.zst": zstandard.ZstdCompressor().compress(b'{"text": "Rain"}\n' * 9),
+}
+FORMAT = {"documents.json": "re3d", "indicators.tsv": "indicators"}
+BESIDE = {"a.ann": {"a.txt": b"In Gao, Mali."}, "documents.json": {"entities.json": b""}}
+
+
+def read_any(folder: Path, name: str, data: bytes) -> tuple[int, int]:
+    """Read `data` as the file `name` in `folder`, and return the numbers of articles and rejects; whatever else happens is a bug."""
+    from sitrep.formats import RowError, jsonl, read_articles
+
+    for other, content in BESIDE.get(name, {}).items():
+        (folder / other).write_bytes(content)
+    (folder / name).write_bytes(data)
+    rejected: list[RowError] = []
+    n_articles = 0
+    for article in read_articles(folder / name, format=FORMAT.get(name), max_chars=MAX_CHARS, reject=rejected.append):
+        assert len(article.text) <= MAX_CHARS
+        json.loads(jsonl.format_row(article).encode("utf-8"))
+        n_articles += 1
+    for error in rejected:
+        assert error.reason and error.source.line > 0
+        json.dumps([error.source.path, error.reason], ensure_ascii=False).encode("utf-8")
+    return n_articles, len(rejected)
+
+
+def fuzz(name: str, seconds: int, folder: Path) -> None:
+    """Fuzz one reader until the time is over or a bug is found; ends the process."""
+    import atheris
+
+    with atheris.instrument_imports(include=["sitrep.formats"]):
+        import sitrep.formats  # noqa: F401
+
+    def target(data: bytes) -> None:
+        try:
+            read_any(folder, name, data)
+        except BaseException:
+            print(f"found: ({name!r}, {data!r})", file=sys.stderr)
+            raise
+
+    (folder / "corpus").mkdir()
+    (folder / "corpus" / "sound").write_bytes(SOUND[name])
+    options = [f"-max_total_time={seconds}", "-max_len=4096", "-timeout=60", f"-artifact_prefix={folder}/", "-print_final_stats=1"]
+    atheris.Setup([sys.argv[0], *options, str(folder / "corpus")], target)
+    atheris.Fuzz()
+
+
+def main(seconds: int, names: list[str]) -> int:
+    """Fuzz the readers one after the other, each in a process of its own; 1 if a bug was found."""
+    n_failed = 0
+    for name in names:
+        with tempfile.TemporaryDirectory() as folder:
+            command = [sys.executable, __file__, "--one", name, str(max(1, seconds // len(names))), folder]
+            done = subprocess.run(command, check=False, capture_output=True)
+        report = done.stderr.decode(errors="replace")
+        executed = re.search(r"number_of_executed_units: (\d+)", report)
+        print(f"{name}: {executed[1] if executed else 0} inputs, {'a bug' if done.returncode else 'sound'}", flush=True)
+        if done.returncode:
+            print(report[-5000:], flush=True)
+            n_failed += 1
+    return 1 if n_failed else 0
+
+
+if __name__ == "__main__":
+    if sys.argv[1:2] == ["--one"]:
+        fuzz(sys.argv[2], int(sys.argv[3]), Path(sys.argv[4]))
+    elif len(sys.argv) > 1 and sys.argv[1].isdigit() and set(sys.argv[2:]) <= SOUND.keys():
+        sys.exit(main(int(sys.argv[1]), sys.argv[2:] or list(SOUND)))
+    else:
+        sys.exit(f"python {sys.argv[0]} SECONDS [READER ...], of: {', '.join(SOUND)}")
