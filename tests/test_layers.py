@@ -10,7 +10,7 @@ from factories import ROOT
 PACKAGE = ROOT / "src" / "sitrep"
 FLOORS = (
     {"sitrep", "errors"},
-    {"articles", "casing", "loading", "model_config", "processes", "provenance"},
+    {"articles", "casing", "characters", "loading", "model_config", "processes", "provenance"},
     {"config"},
     {"formats.files"},
     {f"formats.{name}" for name in ("annotated", "brat", "conll", "indicators", "jsonl", "re3d", "text")},
@@ -20,7 +20,7 @@ FLOORS = (
     {"folds", "terminal", "thresholds"},
     {"corpus"},
     {"windows", "lookup", "calibration", "significance", "diagnosis", "unlabelled", "annotating"},
-    {"heads.base", "heads.chain", "sampling", "changes"},
+    {"heads.base", "heads.chain", "heads.decoding", "sampling", "changes"},
     {"heads.tags", "heads.spans", "heads.mlm"},
     {"heads.classes"},
     {"heads"},
