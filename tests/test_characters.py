@@ -1,5 +1,6 @@
 """Arrays of the characters of a text against the plain definitions, token by token."""
 
+import itertools
 import unicodedata
 
 import numpy as np
@@ -116,6 +117,6 @@ def test_articles_are_encoded_as_defined(kind, article):
         else:
             words.append([token, token + 1])
     assert encoded.scored.tolist() == scored and encoded.words.tolist() == words
-    pairs = zip(scored[:-1], scored[1:], strict=True)
+    pairs = itertools.pairwise(scored)
     parted = [token for before, token in pairs if BLANK_LINE.search(text, absorbed[before], trimmed[token][0])]
     assert encoded.paragraph_starts == [*scored[:1], *parted]

@@ -19,8 +19,8 @@ from sitrep.articles import Article, Span
 from sitrep.heads import CLASS_HEADS, MENTION_HEADS, chain, choose_head
 from sitrep.heads.base import INPUTS, pad_windows
 from sitrep.heads.classes import MeanHead, pool_by_owner
-from sitrep.heads.spans import SIZE, SpanHead, rotate
 from sitrep.heads.decoding import Marginals, Segment, Sequences, best_paths
+from sitrep.heads.spans import SIZE, SpanHead, rotate
 from sitrep.heads.tags import CrfHead
 from sitrep.windows import IGNORED, Windower
 

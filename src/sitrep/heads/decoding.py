@@ -25,7 +25,8 @@ class Sequences:
         ranks = np.argsort(order, kind="stable")
         self.lengths = lengths
         self.longest = int(lengths.max())
-        self.widths = np.searchsorted(-lengths[order], -np.arange(self.longest), side="left").tolist() + [0]  # sequences that have a step
+        # sequences that have a step, and none behind the last
+        self.widths = [*np.searchsorted(-lengths[order], -np.arange(self.longest), side="left").tolist(), 0]
         self.offsets = np.append(0, np.cumsum(self.widths))
         self._ranks = ranks
         self.emissions = np.empty((int(lengths.sum()), emissions[0].shape[1]))
@@ -125,6 +126,6 @@ class Marginals:
         behind = self.behind[self.sequences.places(rows[some], last[some] + 1)]
         all_after = ((self.ahead[self.sequences.places(rows[some], last[some])] @ self.moves) * behind).sum(axis=1)
         after = self.moves[final] * behind
-        after[np.arange(len(some)), [segments[index].continued_by for index in some]] = 0
+        after[np.arange(len(some)), [segments[index].continued_by for index in some.tolist()]] = 0
         share[some] *= after.sum(axis=1) / all_after
         return np.clip(share, 0, 1)
