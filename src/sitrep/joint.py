@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import islice
+from functools import cached_property
 from typing import Any
 
 from sitrep.articles import Article
 from sitrep.config import TaskConfig
 from sitrep.errors import InputError
 from sitrep.readers import CalibratedReader, load_calibrated, open_reader_run
-
-CHUNK = 64  # articles read by all models before the next are touched
+from sitrep.sampling import look_ahead
 
 
 @dataclass
@@ -27,13 +26,24 @@ class JointReader:
     made_by: dict[str, Any]
 
     def read(self, articles: Iterable[Article]) -> Iterator[Article]:
-        """Yield each article as all readers see it."""
-        stream = iter(articles)
-        while chunk := list(islice(stream, CHUNK)):
+        """Yield each article as all readers see it; readers that cut articles alike read them together."""
+        for chunk in look_ahead(articles):
             merged = chunk
-            for reader in self.readers:
-                merged = [_merge(*pair, reader.task) for pair in zip(merged, reader.read(chunk), strict=True)]
+            for group in self.groups:
+                for reader, read in zip(group, _read_chunk([reader.reader for reader in group], chunk), strict=True):
+                    merged = [_merge(one, reader.calibrate(raw), reader.task) for one, raw in zip(merged, read, strict=True)]
             yield from merged
+
+    @cached_property
+    def groups(self) -> list[list[CalibratedReader]]:
+        """The readers, those together that cut articles alike."""
+        if len(self.readers) == 1:
+            return [[self.readers[0]]]
+        groups: dict[Any, list[CalibratedReader]] = {}
+        for number, reader in enumerate(self.readers):
+            windower = getattr(reader.reader, "windower", None)  # other kinds of models have none
+            groups.setdefault(windower.key if windower else number, []).append(reader)
+        return list(groups.values())
 
     def left_out(self) -> Counter[str]:
         """Return how many mentions and class labels scored too low, of each label."""
@@ -56,7 +66,28 @@ def load_joint(references: Sequence[str], device: str, min_score: float | str | 
         "started": [run.info()["started"] for run in runs],
         "min_score": [dict(reader.least) for reader in readers],
     }
-    return JointReader(readers, made_by)
+    joint = JointReader(readers, made_by)
+    for group in joint.groups:
+        _share_encoders([reader.reader for reader in group])
+    return joint
+
+
+def _share_encoders(readers: Sequence[Any]) -> None:
+    """Let readers have one encoder where they can; other engines than torch keep their own."""
+    networks = [reader.network for reader in readers if len(readers) > 1 and reader.backend.name == "torch"]
+    if len(networks) > 1:
+        from sitrep.sharing import share_encoders  # noqa: PLC0415 (imports torch)
+
+        share_encoders(networks)
+
+
+def _read_chunk(readers: Sequence[Any], articles: Sequence[Article]) -> list[list[Article]]:
+    """Return, for each of a group of readers, the articles as it reads them."""
+    if len(readers) == 1:
+        return [list(readers[0].read(articles))]
+    from sitrep.prediction import read_together  # noqa: PLC0415 (imports torch)
+
+    return read_together(readers, articles)
 
 
 def _merge(article: Article, pred: Article, task: TaskConfig) -> Article:

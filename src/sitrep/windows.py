@@ -98,6 +98,12 @@ class Windower:
         self.prefix, self.suffix = whole[:n_before], whole[n_before + len(bare) :]
         self.size = max_tokens - len(self.prefix) - len(self.suffix)
 
+    @cached_property
+    def key(self) -> tuple[Any, ...]:
+        """What is equal for two that cut all articles alike."""
+        special = (tuple(self.prefix), tuple(self.suffix), self.pad_id)
+        return self.size, self.overlap, special, tuple(self.case_types or ()), self.tokenizer.backend_tokenizer.to_str()
+
     def encode(self, articles: Sequence[Article]) -> list[EncodedArticle]:
         """Tokenise and cut `articles`; an article without tokens has one window without tokens."""
         if not articles:  # a tokenizer fails on none
