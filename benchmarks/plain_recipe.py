@@ -39,7 +39,7 @@ from sitrep.runs import MODELS, Run
 from sitrep.scoring import score
 from sitrep.shell import CONFIGS, quote_path
 from sitrep.terminal import percent
-from sitrep.windows import IGNORED, align, decode_mentions, scored_tokens
+from sitrep.windows import IGNORED, align, decode_mentions
 
 BATCH = 16
 MAX_TOKENS = 512
@@ -87,9 +87,8 @@ def training_rows(model: Model, articles: Sequence[Article], rule: re.Pattern[st
     assert isinstance(head, SoftmaxHead)
     windower, size = head.windower, n_readable(head)
     for encoded in windower.encode([sentence for article in articles for sentence in split_sentences(article, rule)]):
-        scored = scored_tokens(encoded)
         labels = np.full(len(encoded.token_ids), IGNORED)
-        labels[scored] = head.tags.encode(align(encoded)[0], len(scored))
+        labels[encoded.scored] = head.tags.encode(align(encoded)[0], len(encoded.scored))
         labels[encoded.continues] = IGNORED
         ids = windower.inputs(encoded, (0, size))["input_ids"]
         before, after = [IGNORED] * len(windower.prefix), [IGNORED] * len(windower.suffix)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import plain_recipe
+import predict_speed
 import pytest
 import quality
 import scoring_speed
@@ -23,7 +24,7 @@ from sitrep.config import TrainConfig, load
 from sitrep.corpus import load_corpus
 from sitrep.jobs import compare, evaluate, predict, train
 from sitrep.matching import EXTRA, HIT, MISSED, strict
-from sitrep.models import build_model
+from sitrep.models import build_model, load_model
 from sitrep.runs import MODELS, Run
 from sitrep.scoring import averages, ratios, score
 
@@ -253,3 +254,46 @@ def test_table_of_quality_has_means_and_deviations(tmp_path, capsys):
     lines = capsys.readouterr().out.splitlines()
     assert lines[2] == "| ner | 1, 2 | `ccccccc` `ccccccc*` | 1.5 | 83.3 ± 23.6 | 75.0 ± 35.4 | 83.3 ± 23.6 | 75.0 ± 35.4 |  |"
     assert "| `LOCATION` | 50.0 ± 70.7 (1) | 50.0 ± 70.7 (1) |" in lines and "| `ARMED_GROUP` | n/a (0) | n/a (0) |" in lines
+
+
+TEXTS = ["one\n\ntwo\n\nthree", "four\n\nfive"]
+
+
+def test_articles_of_mixed_length_are_made_of_the_texts():
+    articles = predict_speed.draw_articles(TEXTS, 40, np.random.default_rng(1))
+    assert [article.id for article in articles] == [str(number) for number in range(40)]
+    sizes = Counter(len(article.text.split("\n\n")) for article in articles)
+    assert all(set(article.text.split("\n\n")) <= {"one", "two", "three", "four", "five"} for article in articles)
+    assert sizes[1] >= 10 and sum(n for size, n in sizes.items() if size > 3) >= 10 and max(sizes) > 5
+
+
+def test_joined_articles_hold_each_article_in_every_place():
+    gold = [make_article(str(n), f"{'x ' * n}[Gao](LOCATION).") for n in range(4)]
+    joined = predict_speed.join_by_threes(gold)
+    assert len(joined) == 4 and joined[3].text == "x x x Gao.\n\nGao.\n\nx Gao."
+    assert [[article.surface(span) for span in article.spans] for article in joined] == [["Gao"] * 3] * 4
+
+
+def test_recall_is_counted_before_and_behind_the_cut(ner_run, monkeypatch):
+    monkeypatch.setattr(predict_speed, "CUT", 6)  # four tokens of the article and two special ones
+    windower = load_model(ner_run.checkpoint_path).network.windower
+    article = Article("a", "in , . , in", (Span(0, 2, "PERSON"), Span(3, 4, "DATE"), Span(9, 11, "PERSON")))
+    assert len(windower.encode([article])[0].token_ids) == 5
+    assert predict_speed.recalls(windower, [article], [{(0, 2, "PERSON"), (9, 11, "PERSON")}]) == (0.5, 1)
+
+
+def test_the_speed_of_reading_is_shown_beside_the_pipeline(ner_run, capsys, monkeypatch):
+    monkeypatch.setattr(predict_speed, "CUT", 64)  # what the tiny encoder reads
+    monkeypatch.setattr(predict_speed, "STRIDE", 16)
+    predict_speed.main([f"run={ner_run.path}", "n=4", "rounds=1", "threads=1"])
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].startswith("4 articles, ") and lines[0].endswith(" tokens; 1 rounds, 1 threads")
+    names = [line.split(" | ")[0] for line in lines if line.startswith("| ")]
+    assert names[1] == "| sitrep, torch" and names[2].startswith("| pipeline, whole articles") and names[3].startswith("| pipeline, by par")
+    assert names[5:] == ["| sitrep", "| pipeline that cuts"] and lines[-1].split(" | ")[2] == "0.0 |"
+
+
+@pytest.mark.parametrize(("fixture", "argument"), [("topics_run", "n=1"), ("lookup_run", "n=1"), ("ner_run", "rows=3")])
+def test_the_speed_of_reading_is_measured_on_mentions(request, fixture, argument):
+    with pytest.raises(SystemExit, match=r"task=ner|unknown: rows"):
+        predict_speed.main([f"run={request.getfixturevalue(fixture).path}", argument])

@@ -10,7 +10,7 @@ from tiny import KINDS, SMALL, compose, own_data, project_sentences, train_token
 from transformers import DistilBertConfig, DistilBertModel
 
 from sitrep.articles import Article
-from sitrep.casing import CASES, case_of, drops_case
+from sitrep.casing import drops_case
 from sitrep.heads.base import pad_windows
 from sitrep.models import build_model, load_model
 
@@ -20,19 +20,6 @@ TEXT = "Gao fell; US and us, McCain, A and a, 62nd G7, 350 ."
 @pytest.fixture
 def config(corpus, encoder):
     return compose("train", *own_data(corpus), "model=hub", f"model.path={encoder}", *SMALL)
-
-
-@pytest.mark.parametrize(
-    ("case", "words"),
-    [
-        ("lower", "gao 350 62nd ß ﬁ يوم 東京 ง"),
-        ("title", "Gao A Élan Ωμέγα Mi8 Ǆ"),
-        ("upper", "US G7 M4 ЦАР"),
-        ("mixed", "McCain iPhone eU MiG"),
-    ],
-)
-def test_each_word_has_a_case(case, words):
-    assert {word: CASES[case_of(word)] for word in words.split()} == dict.fromkeys(words.split(), case)
 
 
 @pytest.mark.parametrize("kind", KINDS)

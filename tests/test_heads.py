@@ -19,8 +19,9 @@ from sitrep.articles import Article, Span
 from sitrep.heads import CLASS_HEADS, MENTION_HEADS, chain, choose_head
 from sitrep.heads.base import INPUTS, pad_windows
 from sitrep.heads.classes import MeanHead, pool_by_owner
+from sitrep.heads.decoding import Marginals, Segment, Sequences, best_paths
 from sitrep.heads.spans import SIZE, SpanHead, rotate
-from sitrep.heads.tags import CrfHead, SegmentMarginals
+from sitrep.heads.tags import CrfHead
 from sitrep.windows import IGNORED, Windower
 
 LABELS = ("PERSON", "LOCATION")
@@ -66,9 +67,14 @@ def all_paths(emissions, mask, transitions, row):
     return scores
 
 
+def packed(case) -> Sequences:
+    emissions, mask, _ = case
+    return Sequences([rows[exists].numpy() for rows, exists in zip(emissions, mask, strict=True)])
+
+
 @given(chains())
 def test_sums_and_best_paths_are_those_of_all_paths(case):
-    totals, best = chain.log_partition(*case), chain.best_paths(*case)
+    totals, best = chain.log_partition(*case), best_paths(packed(case), case[2].numpy())
     for row in range(len(totals)):
         scores = all_paths(*case, row)
         assert totals[row].item() == pytest.approx(np.logaddexp.reduce(list(scores.values())))
@@ -81,19 +87,30 @@ def test_sums_and_best_paths_are_those_of_all_paths(case):
 
 @given(case=chains(), data=st.data())
 def test_the_score_of_a_mention_is_the_share_of_the_paths_that_hold_it(case, data):
-    marginals = SegmentMarginals(*case)
-    row = data.draw(st.integers(0, len(case[0]) - 1))
-    scores = all_paths(*case, row)
-    path = data.draw(st.sampled_from(sorted(scores)))
-    first = data.draw(st.integers(0, len(path) - 1))
-    last = data.draw(st.integers(first + 1, len(path)))
-    continued_by = data.draw(st.integers(0, case[0].shape[2] - 1))
-    holding = [
-        score for other, score in scores.items()
-        if other[first:last] == path[first:last] and (last == len(path) or other[last] != continued_by)
-    ]  # fmt: skip
-    share = math.exp(np.logaddexp.reduce(holding) - np.logaddexp.reduce(list(scores.values()))) if holding else 0
-    assert marginals.of(row, first, path[first:last], continued_by) == pytest.approx(share, abs=1e-6)
+    segments, shares = [], []
+    for row in range(len(case[0])):
+        scores = all_paths(*case, row)
+        path = data.draw(st.sampled_from(sorted(scores)))
+        first = data.draw(st.integers(0, len(path) - 1))
+        last = data.draw(st.integers(first + 1, len(path)))
+        continued_by = data.draw(st.integers(0, case[0].shape[2] - 1))
+        holding = [
+            score for other, score in scores.items()
+            if other[first:last] == path[first:last] and (last == len(path) or other[last] != continued_by)
+        ]  # fmt: skip
+        segments.append(Segment(row, first, path[first:last], continued_by))
+        shares.append(math.exp(np.logaddexp.reduce(holding) - np.logaddexp.reduce(list(scores.values()))) if holding else 0)
+    assert Marginals(packed(case), case[2].numpy()).of(segments) == pytest.approx(shares, abs=1e-9)
+
+
+def test_scores_far_apart_give_probabilities_all_the_same():
+    emissions = np.array([[0, 5000.0], [0, -5000], [9000, 0], [0, 0]])
+    moves = np.array([[0, 2000.0], [chain.FORBIDDEN, 0]])
+    sequences = Sequences([emissions, emissions[:1], emissions[:0]])
+    (long, short, none), marginals = best_paths(sequences, moves), Marginals(sequences, moves)
+    assert (long, short, none) == ([0, 0, 0, 1], [1], [])
+    everywhere = [Segment(0, step, [tag], 1 - tag) for step in range(4) for tag in range(2)]
+    assert np.isfinite(marginals.of(everywhere)).all() and marginals.of([]).tolist() == []
 
 
 def test_the_loss_of_the_crf_is_that_of_its_words_alone():
@@ -132,7 +149,7 @@ def test_the_crf_never_continues_what_has_not_begun():
     scores[:, :, inside] = 5  # alone each word would continue a mention, from nothing
     scores[:, 0, head.tags.inside_ids] = chain.FORBIDDEN
     with torch.inference_mode():
-        (path,) = chain.best_paths(scores, torch.ones(1, 4, dtype=torch.bool), head._moves().double())
+        (path,) = best_paths(Sequences([scores[0].numpy()]), head._moves().double().numpy())
     assert path == [inside - 1, inside, inside, inside]
 
 

@@ -5,9 +5,10 @@ import itertools
 from factories import AS_IT_IS, make_task
 
 from sitrep.articles import Article, Span
-from sitrep.joint import CHUNK, JointReader
+from sitrep.joint import JointReader
 from sitrep.lookup import LookupReader
 from sitrep.readers import CalibratedReader
+from sitrep.sampling import LOOK_AHEAD
 
 READER = LookupReader({"Gao": ("LOCATION", 0.1235)})
 
@@ -46,5 +47,5 @@ def test_a_class_field_at_top_level_is_replaced_not_doubled():
 def test_articles_are_read_chunk_by_chunk_in_order():
     reader = TopicReader()
     stream = joint(reader).read(Article(str(number), "x") for number in itertools.count())  # without end
-    assert [next(stream).id for _ in range(CHUNK + 1)] == [str(number) for number in range(CHUNK + 1)]
-    assert reader.n_read == 2 * CHUNK
+    assert [next(stream).id for _ in range(LOOK_AHEAD + 1)] == [str(number) for number in range(LOOK_AHEAD + 1)]
+    assert reader.n_read == 2 * LOOK_AHEAD

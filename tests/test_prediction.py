@@ -8,7 +8,8 @@ from tiny import torch_reader
 from sitrep.articles import Article
 from sitrep.formats import read_articles
 from sitrep.models import load_model
-from sitrep.prediction import LOOK_AHEAD, EncoderReader
+from sitrep.prediction import EncoderReader
+from sitrep.sampling import LOOK_AHEAD, LOOK_AHEAD_CHARACTERS, look_ahead
 
 
 @pytest.fixture(scope="module", params=["ner_run", "topics_run"])
@@ -55,6 +56,12 @@ def test_articles_are_read_as_a_stream(reader, articles):
     for _ in range(LOOK_AHEAD + 1):
         next(stream)
     assert next(n_taken) <= 2 * LOOK_AHEAD + 1
+
+
+def test_a_chunk_ends_where_it_holds_too_many_articles_or_characters():
+    short, long = Article("short", "x"), Article("long", "x" * LOOK_AHEAD_CHARACTERS)
+    sizes = [len(chunk) for chunk in look_ahead([*[short] * (LOOK_AHEAD + 3), long, long, short])]
+    assert sizes == [LOOK_AHEAD, 4, 1, 1]
 
 
 def test_nothing_to_read(reader):

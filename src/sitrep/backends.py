@@ -29,10 +29,14 @@ class TorchBackend:
         self.network, self.device = network.to(device), device
 
     def score(self, inputs: Batch) -> Tensor:
-        """Return the scores of windows, without dropout, whether or not the network is being trained."""
-        was_training = self.network.training
-        self.network.eval()
+        """Return the scores of windows, without dropout, whether or not the network is being trained.
+
+        Safe from several threads, unless it is being trained.
+        """
+        if self.network.training:
+            self.network.eval()
+            scores = self.score(inputs)
+            self.network.train()
+            return scores
         with torch.inference_mode():
-            scores = self.network(**to_device(inputs, self.device))
-        self.network.train(was_training)
-        return scores
+            return self.network(**to_device(inputs, self.device))

@@ -146,7 +146,10 @@ class TrainerConfig:
         known = did_you_mean(self.precision, PRECISIONS)
         _require(self.precision in PRECISIONS, f"trainer.precision={self.precision!r} is unknown{known}")
         _require(0 < self.layer_decay <= 1, f"trainer.layer_decay={self.layer_decay} must lie above 0, and at 1 (no decay) at most")
-        for name in ("epochs", "batch_tokens", "learning_rate", "head_learning_rate", "max_grad_norm"):
+        _require(
+            self.learning_rate >= 0, f"trainer.learning_rate={self.learning_rate} must be positive, or 0 to leave the encoder as it is"
+        )
+        for name in ("epochs", "batch_tokens", "head_learning_rate", "max_grad_norm"):
             _require(getattr(self, name) > 0, f"trainer.{name}={getattr(self, name)} must be positive")
         _require(0 <= self.warmup < 1, f"trainer.warmup={self.warmup} is the share of updates with a rising rate: 0 <= warmup < 1")
         _require(self.patience is None or self.patience > 0, f"trainer.patience={self.patience} must be positive or null")
@@ -256,8 +259,17 @@ class PredictConfig:
         _require(bool(self.text_field and self.id_field), "text_field= and id_field= must name a column or key")
         _require(self.text_field != self.id_field, f"text_field={self.text_field} and id_field={self.id_field} must not be the same")
         _require(self.max_chars > 0, f"max_chars={self.max_chars} is the longest text that is read, in characters: it must be positive")
-        is_valid = self.min_score in (None, CALIBRATED) if isinstance(self.min_score, str | None) else 0 <= self.min_score <= 1
-        _require(is_valid, f"min_score={self.min_score} must be a number from 0 to 1, {CALIBRATED}, or null for all that is found")
+        check_min_score(self.min_score)
+
+
+def check_min_score(min_score: float | str | None) -> None:
+    """Refuse what is no least score.
+
+    Raises:
+        InputError: if `min_score` is neither a number from 0 to 1 nor `calibrated` nor None.
+    """
+    is_valid = min_score in (None, CALIBRATED) if isinstance(min_score, str | None) else 0 <= min_score <= 1
+    _require(is_valid, f"min_score={min_score} must be a number from 0 to 1, {CALIBRATED}, or null for all that is found")
 
 
 @dataclass(frozen=True)

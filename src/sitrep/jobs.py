@@ -23,6 +23,7 @@ from sitrep.crossvalidation import pool_folds, show_pooled
 from sitrep.diagnosis import train_surfaces
 from sitrep.errors import InputError
 from sitrep.evaluation import evaluate_reader
+from sitrep.formats.streams import split_name
 from sitrep.predicting import predict  # noqa: F401  (one of the jobs)
 from sitrep.processes import is_writer, leave, share
 from sitrep.readers import fit_reader, load_reader, open_reader_run

@@ -6,15 +6,16 @@ import hashlib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import islice
+from functools import cached_property
+from typing import Any
 
 from sitrep.articles import Article
 from sitrep.config import TaskConfig
 from sitrep.errors import InputError
 from sitrep.readers import CalibratedReader, load_calibrated, open_reader_run
 from sitrep.runs import Run
+from sitrep.sampling import look_ahead
 
-CHUNK = 64  # articles read by all models before the next are touched
 READ_BY = "read_by"  # of a predicted article: task -> digest of the model that read it
 
 
@@ -29,13 +30,24 @@ class JointReader:
     read_by: Mapping[str, str]
 
     def read(self, articles: Iterable[Article]) -> Iterator[Article]:
-        """Yield each article as all readers see it."""
-        stream = iter(articles)
-        while chunk := list(islice(stream, CHUNK)):
+        """Yield each article as all readers see it; readers that cut articles alike read them together."""
+        for chunk in look_ahead(articles):
             merged = [self._signed(article) for article in chunk]
-            for reader in self.readers:
-                merged = [_merge(*pair, reader.task) for pair in zip(merged, reader.read(chunk), strict=True)]
+            for group in self.groups:
+                for reader, read in zip(group, _read_chunk([reader.reader for reader in group], chunk), strict=True):
+                    merged = [_merge(one, reader.calibrate(raw), reader.task) for one, raw in zip(merged, read, strict=True)]
             yield from merged
+
+    @cached_property
+    def groups(self) -> list[list[CalibratedReader]]:
+        """The readers, those together that cut articles alike."""
+        if len(self.readers) == 1:
+            return [[self.readers[0]]]
+        groups: dict[Any, list[CalibratedReader]] = {}
+        for number, reader in enumerate(self.readers):
+            windower = getattr(reader.reader, "windower", None)  # other kinds of models have none
+            groups.setdefault(windower.key if windower else number, []).append(reader)
+        return list(groups.values())
 
     def _signed(self, article: Article) -> Article:
         before = article.extra.get(READ_BY)
@@ -66,7 +78,10 @@ def load_joint(runs: Mapping[str, Run], device: str, min_score: float | str | No
     """
     if threads:
         _use_threads(threads)
-    return JointReader([load_calibrated(run, device, min_score) for run in runs.values()], digests(runs))
+    joint = JointReader([load_calibrated(run, device, min_score) for run in runs.values()], digests(runs))
+    for group in joint.groups:
+        _share_encoders([reader.reader for reader in group])
+    return joint
 
 
 def digests(runs: Mapping[str, Run]) -> dict[str, str]:
@@ -87,6 +102,24 @@ def _use_threads(threads: int) -> None:
     import torch  # the baselines do without
 
     torch.set_num_threads(threads)
+
+
+def _share_encoders(readers: Sequence[Any]) -> None:
+    """Let readers have one encoder where they can; other engines than torch keep their own."""
+    networks = [reader.network for reader in readers if len(readers) > 1 and reader.backend.name == "torch"]
+    if len(networks) > 1:
+        from sitrep.sharing import share_encoders
+
+        share_encoders(networks)
+
+
+def _read_chunk(readers: Sequence[Any], articles: Sequence[Article]) -> list[list[Article]]:
+    """Return, for each of a group of readers, the articles as it reads them."""
+    if len(readers) == 1:
+        return [list(readers[0].read(articles))]
+    from sitrep.prediction import read_together
+
+    return read_together(readers, articles)
 
 
 def _merge(article: Article, pred: Article, task: TaskConfig) -> Article:

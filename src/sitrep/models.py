@@ -21,7 +21,8 @@ from safetensors.torch import load_file, save_file
 from transformers import AutoConfig, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 from transformers.utils import logging as transformers_logging
 
-from sitrep.casing import CASES, drops_case
+from sitrep.casing import drops_case
+from sitrep.characters import CASES
 from sitrep.config import ModelConfig, TaskConfig, load
 from sitrep.errors import InputError
 from sitrep.heads import choose_head

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 
 import numpy as np
 
 from sitrep.articles import Article
 from sitrep.backends import Backend
-from sitrep.heads.base import pad_windows
+from sitrep.heads.base import pad_windows, to_device
 from sitrep.models import Model
-from sitrep.sampling import READ_TOKENS, batches_by_length
-
-LOOK_AHEAD = 64  # articles whose windows are sorted by length together, so that batches hold little padding
+from sitrep.sampling import READ_TOKENS, batches_by_length, look_ahead
+from sitrep.windows import EncodedArticle
 
 
 class EncoderReader:
@@ -26,22 +25,27 @@ class EncoderReader:
 
     def read(self, articles: Iterable[Article]) -> Iterator[Article]:
         """Yield each article with what the model finds in it: mentions, or classes, with raw scores. Gold is never looked at."""
-        stream = iter(articles)
-        while chunk := list(islice(stream, LOOK_AHEAD)):
-            yield from self._read_chunk(chunk)
+        for chunk in look_ahead(articles):
+            yield from read_together([self], chunk)[0]
 
-    def _read_chunk(self, articles: Sequence[Article]) -> list[Article]:
-        encoded = self.windower.encode(articles)
-        windows = [self.windower.inputs(article, window) for article in encoded for window in article.windows]
-        kept = iter(self._score(windows))
-        return self.network.decode(encoded, [list(islice(kept, len(article.windows))) for article in encoded])
 
-    def _score(self, windows: Sequence[Mapping[str, list[int]]]) -> list[np.ndarray]:
-        """Return what the head keeps of the scores of each window, in order."""
-        lengths = [len(window["input_ids"]) for window in windows]
-        kept: list[np.ndarray] = [np.empty(0)] * len(windows)
-        for batch in batches_by_length(lengths, READ_TOKENS):
-            scores = self.backend.score(pad_windows([windows[index] for index in batch], self.windower.pad_id))
-            for index, found in zip(batch, self.network.keep(scores, [lengths[i] for i in batch]), strict=True):
-                kept[index] = found
-        return kept
+def read_together(readers: Sequence[EncoderReader], articles: Sequence[Article]) -> list[list[Article]]:
+    """Return, for each reader, the articles as it reads them. All must cut articles alike: these are tokenised, cut and padded once."""
+    windower = readers[0].windower
+    encoded = windower.encode(articles)
+    windows = [(article, window) for article in encoded for window in article.windows]
+    lengths = [len(windower.prefix) + end - start + len(windower.suffix) for _, (start, end) in windows]
+    kept = [[np.empty(0)] * len(windows) for _ in readers]  # what each head keeps of the scores of each window
+    for batch in batches_by_length(lengths, READ_TOKENS):
+        inputs = pad_windows([windower.inputs(*windows[index]) for index in batch], windower.pad_id)
+        inputs = to_device(inputs, readers[0].network.device)  # once for all, by which a shared encoder knows them again
+        for reader, own in zip(readers, kept, strict=True):
+            found = reader.network.keep(reader.backend.score(inputs), [lengths[index] for index in batch])
+            for index, scores in zip(batch, found, strict=True):
+                own[index] = scores
+    return [_decode(reader, encoded, scores) for reader, scores in zip(readers, kept, strict=True)]
+
+
+def _decode(reader: EncoderReader, encoded: Sequence[EncodedArticle], kept: Sequence[np.ndarray]) -> list[Article]:
+    scores = iter(kept)
+    return reader.network.decode(encoded, [list(islice(scores, len(article.windows))) for article in encoded])

@@ -9,6 +9,7 @@ import logging
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
+from threading import Lock
 from typing import TYPE_CHECKING, Any, Protocol
 
 from sitrep.articles import Article
@@ -52,21 +53,29 @@ class CalibratedReader:
     calibration: Calibration
     least: Mapping[str, float | None] = field(default_factory=dict)
     left_out: Counter[str] = field(default_factory=Counter)
+    _counting: Lock = field(default_factory=Lock, repr=False, compare=False)
 
     def read(self, articles: Iterable[Article]) -> Iterator[Article]:
         """Yield each article with what the model finds; scores have 4 places."""
-        for article in self.reader.read(articles):
-            yield self._leave_out(self.calibration.apply(article, self.task))
+        return map(self.calibrate, self.reader.read(articles))
+
+    def calibrate(self, article: Article) -> Article:
+        """Return an article as the reader gave it with calibrated scores, and without what scores too low. Safe from several threads."""
+        return self._leave_out(self.calibration.apply(article, self.task))
 
     def _leave_out(self, article: Article) -> Article:
         if self.task.field is None:
             kept = tuple(span for span in article.spans if self._is_enough(span.label, span.score))
-            self.left_out.update(Counter(span.label for span in article.spans) - Counter(span.label for span in kept))
+            self._count(Counter(span.label for span in article.spans) - Counter(span.label for span in kept))
             return replace(article, spans=kept)
         given, scores = article.labels[self.task.field], article.scores[self.task.field]
         chosen = [label for label in given if self._is_enough(label, scores[label])]
-        self.left_out.update(label for label in given if label not in chosen)
+        self._count(Counter(label for label in given if label not in chosen))
         return article.with_classes(self.task.field, chosen, scores)
+
+    def _count(self, left_out: Counter[str]) -> None:
+        with self._counting:
+            self.left_out.update(left_out)
 
     def _is_enough(self, label: str, score: float | None) -> bool:
         least = self.least.get(label, 0.0)

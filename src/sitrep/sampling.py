@@ -5,14 +5,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 
+from sitrep.articles import Article
 from sitrep.errors import InputError
 
 JITTER = 0.03  # of the length: rows of nearly the same length meet others in each epoch; more costs padding
 READ_TOKENS = 4096  # padded tokens read at once, where nothing is learnt
+LOOK_AHEAD = 64  # articles whose windows are sorted by length together, so that batches hold little padding
+LOOK_AHEAD_CHARACTERS = 500_000  # of these articles together, so that memory does not grow with their length
 
 Shape = tuple[int, int]  # of a training row: windows, tokens of the longest
 
@@ -73,6 +76,20 @@ def batches_by_length(lengths: Sequence[int], budget: int) -> list[list[int]]:
     """Return indices of rows of one window in batches, longest first, whose padded size stays within `budget` (one row at least)."""
     longest_first = sorted(range(len(lengths)), key=lengths.__getitem__, reverse=True)
     return pack([(1, length) for length in lengths], longest_first, budget)
+
+
+def look_ahead(articles: Iterable[Article]) -> Iterator[list[Article]]:
+    """Yield the articles in chunks of LOOK_AHEAD, or fewer where they hold LOOK_AHEAD_CHARACTERS; the last of a chunk may hold more."""
+    chunk: list[Article] = []
+    n_characters = 0
+    for article in articles:
+        chunk.append(article)
+        n_characters += len(article.text)
+        if len(chunk) == LOOK_AHEAD or n_characters >= LOOK_AHEAD_CHARACTERS:
+            yield chunk
+            chunk, n_characters = [], 0
+    if chunk:
+        yield chunk
 
 
 def cut_evenly(shapes: Sequence[Shape], order: Sequence[int], n_batches: int) -> list[list[int]]:

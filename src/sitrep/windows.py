@@ -11,22 +11,21 @@ from __future__ import annotations
 import itertools
 import math
 import re
-import unicodedata
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 from transformers import PreTrainedTokenizerBase
 
 from sitrep.articles import Article, Span
-from sitrep.casing import case_of
+from sitrep.characters import Characters
 from sitrep.labels import TagSet
 
 IGNORED = -100  # the label id that torch's cross entropy leaves out
 BLANK_LINE = re.compile(r"\n\s*\n")
-JOINERS = "\u200c\u200d"  # zero-width (non-)joiner: part of the letters around them
 
 
 @dataclass(frozen=True)
@@ -41,9 +40,9 @@ class Lost:
     reason: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class EncodedArticle:
-    """The tokens of a whole article, without special tokens.
+    """The tokens of a whole article, without special tokens; whole numbers but for `continues`, (n_tokens,) each.
 
     starts, ends: code-point offsets per token; equal for a token that covers only white space
     continues:    per token, whether it continues the word of the token before it
@@ -53,13 +52,33 @@ class EncodedArticle:
     """
 
     article: Article
-    token_ids: list[int]
-    starts: list[int]
-    ends: list[int]
-    continues: list[bool]
-    types: list[int] | None
+    token_ids: np.ndarray
+    starts: np.ndarray
+    ends: np.ndarray
+    continues: np.ndarray
+    types: np.ndarray | None
     windows: list[tuple[int, int]]
     cores: list[tuple[int, int]]
+
+    @cached_property
+    def scored(self) -> np.ndarray:
+        """The tokens that cover more than white space."""
+        return np.flatnonzero(self.starts < self.ends)
+
+    @cached_property
+    def words(self) -> np.ndarray:
+        """Half-open token ranges, (n_words, 2); tokens that cover only white space belong to none."""
+        scored = self.scored
+        opens = np.flatnonzero(~self.continues[scored] | (np.arange(len(scored)) == 0))
+        last = np.append(opens[1:], len(scored))[: len(opens)] - 1
+        return np.stack([scored[opens], scored[last] + 1], axis=1)
+
+    @cached_property
+    def paragraph_starts(self) -> list[int]:
+        """The first token and those that a blank line parts from the token before; white space is passed over."""
+        scored, text = self.scored, self.article.text
+        gaps = zip(self.ends[scored[:-1]].tolist(), self.starts[scored[1:]].tolist(), scored[1:].tolist(), strict=True)
+        return [*scored[:1].tolist(), *(token for end, start, token in gaps if start - end > 1 and BLANK_LINE.search(text, end, start))]
 
 
 class Windower:
@@ -79,6 +98,12 @@ class Windower:
         self.prefix, self.suffix = whole[:n_before], whole[n_before + len(bare) :]
         self.size = max_tokens - len(self.prefix) - len(self.suffix)
 
+    @cached_property
+    def key(self) -> tuple[Any, ...]:
+        """What is equal for two that cut all articles alike."""
+        special = (tuple(self.prefix), tuple(self.suffix), self.pad_id)
+        return self.size, self.overlap, special, tuple(self.case_types or ()), self.tokenizer.backend_tokenizer.to_str()
+
     def encode(self, articles: Sequence[Article]) -> list[EncodedArticle]:
         """Tokenise and cut `articles`; an article without tokens has one window without tokens."""
         if not articles:  # a tokenizer fails on none
@@ -95,28 +120,26 @@ class Windower:
         return [self._cut(*row) for row in zip(articles, batch["input_ids"], batch["offset_mapping"], strict=True)]
 
     def _cut(self, article: Article, token_ids: list[int], offsets: list[tuple[int, int]]) -> EncodedArticle:
-        extents = [_trim(article.text, start, end) for start, end in offsets]
-        starts = [start for start, _ in extents]
-        ends = _absorb_marks(article.text, extents)
-        continues = [i > 0 and _continues(article.text, starts[i], ends[i - 1]) for i in range(len(starts))]
-        types = self._types(article.text, starts, ends, continues) if self.case_types else None
+        flat = np.fromiter(itertools.chain.from_iterable(offsets), dtype=np.int64, count=2 * len(offsets))
+        characters = Characters(article.text)
+        starts, ends = characters.trim(flat[::2], flat[1::2])
+        ends = characters.absorb_marks(starts, ends)
+        continues = characters.continues(starts, ends)
+        types = self._types(characters, starts, ends, continues) if self.case_types else None
         windows = cut_windows(len(token_ids), self.size, self.overlap)
-        return EncodedArticle(article, token_ids, starts, ends, continues, types, windows, share_out(windows))
+        return EncodedArticle(article, np.array(token_ids, dtype=np.int64), starts, ends, continues, types, windows, share_out(windows))
 
-    def _types(self, text: str, starts: list[int], ends: list[int], continues: list[bool]) -> list[int]:
+    def _types(self, characters: Characters, starts: np.ndarray, ends: np.ndarray, continues: np.ndarray) -> np.ndarray:
         """Return the token type of each token: all tokens of a word have that of the word's case."""
-        assert self.case_types
-        types: list[int] = []
-        firsts = [token for token, continued in enumerate(continues) if not continued]
-        for first, after in itertools.pairwise([*firsts, len(continues)]):
-            types += [self.case_types[case_of(text[starts[first] : ends[after - 1]])]] * (after - first)
-        return types
+        firsts = np.flatnonzero(~continues)
+        afters = np.append(firsts, len(continues))[1:]
+        return np.repeat(np.array(self.case_types)[characters.cases(starts[firsts], ends[afters - 1])], afters - firsts)
 
     def inputs(self, encoded: EncodedArticle, window: tuple[int, int]) -> dict[str, list[int]]:
         """Return what the encoder reads of one window, special tokens included: `input_ids`; `token_type_ids` if it is told the case."""
-        inputs = {"input_ids": [*self.prefix, *encoded.token_ids[slice(*window)], *self.suffix]}
+        inputs = {"input_ids": [*self.prefix, *encoded.token_ids[slice(*window)].tolist(), *self.suffix]}
         if encoded.types is not None:
-            inputs["token_type_ids"] = [*[0] * len(self.prefix), *encoded.types[slice(*window)], *[0] * len(self.suffix)]
+            inputs["token_type_ids"] = [*[0] * len(self.prefix), *encoded.types[slice(*window)].tolist(), *[0] * len(self.suffix)]
         return inputs
 
     def tag_windows(
@@ -127,9 +150,8 @@ class Windower:
         first_tokens_only: the tokens behind the first of a word bear no label.
         """
         spans, lost = align(encoded)
-        scored = scored_tokens(encoded)
         tag_ids = np.full(len(encoded.token_ids), IGNORED)
-        tag_ids[scored] = tags.encode(spans, len(scored))
+        tag_ids[encoded.scored] = tags.encode(spans, len(encoded.scored))
         if first_tokens_only:
             tag_ids[encoded.continues] = IGNORED
         before, after = [IGNORED] * len(self.prefix), [IGNORED] * len(self.suffix)
@@ -152,33 +174,22 @@ def decode_mentions(encoded: EncodedArticle, probabilities: np.ndarray, tags: Ta
 
     A word takes the tag of its first token. A mention's score is the mean probability of its words' tags.
     """
-    words = words_of(encoded)
     probabilities = probabilities.copy()
-    probabilities[np.ix_(paragraph_starts(encoded), tags.inside_ids)] = 0
-    tag_ids = [int(probabilities[first].argmax()) for first, _ in words]
-    spans = []
-    for first, last, label in tags.decode(tag_ids):
-        score = float(np.mean([probabilities[words[word][0], tag_ids[word]] for word in range(first, last)]))
-        spans.append(Span(encoded.starts[words[first][0]], encoded.ends[words[last - 1][1] - 1], label, score))
+    probabilities[np.ix_(encoded.paragraph_starts, tags.inside_ids)] = 0
+    of_words = probabilities[encoded.words[:, 0]]
+    tag_ids = of_words.argmax(axis=1)
+    chosen = of_words[np.arange(len(tag_ids)), tag_ids]
+    found = tags.decode(tag_ids.tolist())
+    return place_mentions(encoded, found, [float(chosen[first:last].mean()) for first, last, _ in found])
+
+
+def place_mentions(encoded: EncodedArticle, found: Sequence[tuple[int, int, str]], scores: Sequence[float]) -> Article:
+    """Return the article with the mentions `found`, half-open ranges of words with a label, and their scores."""
+    ranges = np.array([(first, last) for first, last, _ in found], dtype=np.int64).reshape(-1, 2)
+    starts = encoded.starts[encoded.words[ranges[:, 0], 0]].tolist()
+    ends = encoded.ends[encoded.words[ranges[:, 1] - 1, 1] - 1].tolist()
+    spans = (Span(start, end, label, score) for start, end, (_, _, label), score in zip(starts, ends, found, scores, strict=True))
     return replace(encoded.article.bare(), spans=tuple(spans))
-
-
-def words_of(encoded: EncodedArticle) -> list[tuple[int, int]]:
-    """Return half-open token ranges, one a word; tokens that cover only white space belong to none."""
-    words: list[tuple[int, int]] = []
-    for token in scored_tokens(encoded):
-        if encoded.continues[token] and words:
-            words[-1] = (words[-1][0], token + 1)
-        else:
-            words.append((token, token + 1))
-    return words
-
-
-def paragraph_starts(encoded: EncodedArticle) -> list[int]:
-    """Return the first token of the article and those that a blank line parts from the token before; white space is passed over."""
-    scored, text = scored_tokens(encoded), encoded.article.text
-    pairs = itertools.pairwise(scored)
-    return [*scored[:1], *(token for before, token in pairs if BLANK_LINE.search(text, encoded.ends[before], encoded.starts[token]))]
 
 
 def align(
@@ -189,8 +200,8 @@ def align(
     flat:  of overlapping mentions the one that starts first is kept, of two that start together the longer
     reach: per token, the token before which a mention that starts there must end
     """
-    scored = scored_tokens(encoded)
-    starts, ends = [encoded.starts[token] for token in scored], [encoded.ends[token] for token in scored]
+    scored = encoded.scored
+    starts, ends = encoded.starts[scored].tolist(), encoded.ends[scored].tolist()
     kept: list[tuple[int, int, str]] = []
     lost = []
     for span in sorted(encoded.article.spans, key=lambda span: (span.start, -span.end, span.label)):
@@ -238,40 +249,3 @@ def share_out(windows: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
     """Return one half-open range a window: its tokens that no other window sees from further inside. Overlaps are halved."""
     middles = [(left[1] + right[0]) // 2 for left, right in itertools.pairwise(windows)]
     return list(zip([0, *middles], [*middles, windows[-1][1]], strict=True))
-
-
-def scored_tokens(encoded: EncodedArticle) -> list[int]:
-    """Return the tokens that cover more than white space."""
-    return [token for token, (start, end) in enumerate(zip(encoded.starts, encoded.ends, strict=True)) if start < end]
-
-
-def _trim(text: str, start: int, end: int) -> tuple[int, int]:
-    """Take white space off a token's ends: some tokenizers count the space before a word as the word's."""
-    while start < end and text[start].isspace():
-        start += 1
-    while start < end and text[end - 1].isspace():
-        end -= 1
-    return start, end
-
-
-def _absorb_marks(text: str, extents: Sequence[tuple[int, int]]) -> list[int]:
-    """Return token ends moved over combining marks and joiners that no token covers, since normalisers drop them."""
-    ends = [end for _, end in extents]
-    following = [start for start, _ in extents[1:]] + [len(text)]
-    for i, ((start, end), limit) in enumerate(zip(extents, following, strict=False)):
-        if start == end:
-            continue
-        while ends[i] < limit and (unicodedata.category(text[ends[i]])[0] == "M" or text[ends[i]] in JOINERS):
-            ends[i] += 1
-    return ends
-
-
-def _continues(text: str, start: int, previous_end: int) -> bool:
-    """Say whether a token that starts at `start` lies in the same word as a token that ends at `previous_end`."""
-    if start < previous_end:
-        return True  # two tokens for parts of one character
-    return start == previous_end and 0 < start < len(text) and _is_word(text[start - 1]) and _is_word(text[start])
-
-
-def _is_word(char: str) -> bool:
-    return char.isalnum() or char in JOINERS or unicodedata.category(char)[0] == "M"

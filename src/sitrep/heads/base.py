@@ -111,14 +111,18 @@ def row_shape(row: Row) -> tuple[int, int]:
 
 def pad_windows(windows: Sequence[Mapping[str, Any]], pad_id: int) -> Batch:
     """Return the INPUTS of windows as tensors, each (n_windows, longest), padded at the right."""
-    longest = max(len(window["input_ids"]) for window in windows)
+    lengths = [len(window["input_ids"]) for window in windows]
+    longest = max(lengths)
 
     def pad(rows: Iterable[Sequence[int]], filler: int) -> Tensor:
-        return torch.tensor([[*row, *[filler] * (longest - len(row))] for row in rows])
+        padded = np.full((len(windows), longest), filler)
+        for row, length, values in zip(padded, lengths, rows, strict=True):
+            row[:length] = values
+        return torch.from_numpy(padded)
 
     batch = {
         "input_ids": pad((window["input_ids"] for window in windows), pad_id),
-        "attention_mask": pad(([1] * len(window["input_ids"]) for window in windows), 0),
+        "attention_mask": torch.from_numpy((np.arange(longest) < np.array(lengths)[:, None]).astype(np.int64)),
     }
     if "token_type_ids" in windows[0]:
         batch["token_type_ids"] = pad((window["token_type_ids"] for window in windows), 0)

@@ -1,4 +1,4 @@
-"""Linear-chain conditional random field (Lafferty, McCallum and Pereira 2001), batched, in log space.
+"""Linear-chain conditional random field (Lafferty, McCallum and Pereira 2001), batched, in log space: what is learnt.
 
 Everywhere: emissions (n_sequences, n_steps, n_tags) float; mask (n_sequences, n_steps) bool, True for the steps that exist,
 which come first; transitions (n_tags, n_tags), `[i, j]` the score of tag j right after tag i. A step that may not be taken
@@ -30,34 +30,6 @@ def forward_scores(emissions: Tensor, mask: Tensor, transitions: Tensor) -> Tens
     return torch.stack(alphas, dim=1)
 
 
-def backward_scores(emissions: Tensor, mask: Tensor, transitions: Tensor) -> Tensor:
-    """Return (n_sequences, n_steps, n_tags): log sum over all that may follow a tag at a step; 0 at the end."""
-    betas = [torch.zeros_like(emissions[:, 0])]
-    for step in range(emissions.shape[1] - 2, -1, -1):
-        following = emissions[:, step + 1] + betas[-1]
-        beta = torch.logsumexp(transitions + following.unsqueeze(1), dim=2)
-        betas.append(torch.where(mask[:, step + 1, None], beta, torch.zeros_like(beta)))
-    return torch.stack(betas[::-1], dim=1)
-
-
 def log_partition(emissions: Tensor, mask: Tensor, transitions: Tensor) -> Tensor:
     """Return (n_sequences,): log sum of the exponentiated scores of all paths."""
     return torch.logsumexp(forward_scores(emissions, mask, transitions)[:, -1], dim=1)
-
-
-def best_paths(emissions: Tensor, mask: Tensor, transitions: Tensor) -> list[list[int]]:
-    """Return the path of highest score of each sequence (Viterbi 1967), as long as its mask says."""
-    best = emissions[:, 0]
-    pointers = []
-    for step in range(1, emissions.shape[1]):
-        scores, sources = (best.unsqueeze(2) + transitions).max(dim=1)
-        exists = mask[:, step, None]
-        best = torch.where(exists, scores + emissions[:, step], best)
-        pointers.append(torch.where(exists, sources, torch.arange(emissions.shape[2], device=emissions.device)))
-    tag_ids = best.argmax(dim=1)
-    path = [tag_ids]
-    for sources in reversed(pointers):
-        tag_ids = sources.gather(1, tag_ids.unsqueeze(1)).squeeze(1)
-        path.append(tag_ids)
-    paths = torch.stack(path[::-1], dim=1).tolist()
-    return [tags[:length] for tags, length in zip(paths, mask.sum(dim=1).tolist(), strict=True)]

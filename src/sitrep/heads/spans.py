@@ -19,7 +19,7 @@ from transformers import AutoModel, PreTrainedModel
 from sitrep.articles import Article, Span
 from sitrep.config import TaskConfig
 from sitrep.heads.base import Batch, Head, Row, pad_windows
-from sitrep.windows import EncodedArticle, Lost, Windower, align, paragraph_starts, scored_tokens, words_of
+from sitrep.windows import EncodedArticle, Lost, Windower, align
 
 SIZE = 64  # of queries and keys, as in the paper
 NEVER = -1e4
@@ -55,7 +55,7 @@ class SpanHead(Head):
     def training_rows(self, encoded: EncodedArticle) -> tuple[list[Row], list[Lost]]:
         """Return a row a window: its inputs, and `mentions` as (label_id, first token, last token) of the window."""
         spans, lost = align(encoded, flat=False, reach=_reach(encoded))
-        scored = scored_tokens(encoded)
+        scored = encoded.scored.tolist()
         mentions = [(self.task.labels.index(label), scored[first], scored[last - 1]) for first, last, label in spans]
         rows = []
         for start, end in encoded.windows:
@@ -92,9 +92,9 @@ class SpanHead(Head):
         return [self._article(article, windows) for article, windows in zip(encoded, kept, strict=True)]
 
     def _article(self, encoded: EncodedArticle, kept: Sequence[np.ndarray]) -> Article:
-        words = words_of(encoded)
-        starts = {first: encoded.starts[first] for first, _ in words}
-        ends = {last - 1: encoded.ends[last - 1] for _, last in words}
+        first_tokens, last_tokens = encoded.words[:, 0], encoded.words[:, 1] - 1
+        starts = dict(zip(first_tokens.tolist(), encoded.starts[first_tokens].tolist(), strict=True))
+        ends = dict(zip(last_tokens.tolist(), encoded.ends[last_tokens].tolist(), strict=True))
         reach, spans = _reach(encoded), []
         for (start, _), core, found in zip(encoded.windows, encoded.cores, kept, strict=True):
             shift = len(self.windower.prefix) - start
@@ -112,7 +112,7 @@ def _reach(encoded: EncodedArticle) -> list[int]:
     reach = [0] * len(encoded.token_ids)
     for (_, end), (core_start, core_end) in zip(encoded.windows, encoded.cores, strict=True):
         reach[core_start:core_end] = [end] * (core_end - core_start)
-    for start, end in pairwise([0, *paragraph_starts(encoded), len(reach)]):
+    for start, end in pairwise([0, *encoded.paragraph_starts, len(reach)]):
         reach[start:end] = [min(token, end) for token in reach[start:end]]
     return reach
 

@@ -6,8 +6,7 @@ A word is tagged where its first token stands (see windows.py); mentions are fla
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
-from itertools import pairwise
+from itertools import islice
 
 import numpy as np
 import torch
@@ -15,12 +14,13 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 from transformers import AutoModelForTokenClassification, PreTrainedModel
 
-from sitrep.articles import Article, Span
+from sitrep.articles import Article
 from sitrep.config import TaskConfig
 from sitrep.heads import chain
 from sitrep.heads.base import Batch, Head, Row, pad_windows
+from sitrep.heads.decoding import Marginals, Segment, Sequences, best_paths
 from sitrep.labels import TagSet
-from sitrep.windows import IGNORED, EncodedArticle, Lost, Windower, decode_mentions, paragraph_starts, words_of
+from sitrep.windows import IGNORED, EncodedArticle, Lost, Windower, decode_mentions, place_mentions
 
 
 class SoftmaxHead(Head):
@@ -94,56 +94,30 @@ class CrfHead(SoftmaxHead):
 
     def decode(self, encoded: Sequence[EncodedArticle], kept: Sequence[Sequence[np.ndarray]]) -> list[Article]:
         """Return the articles with the tags of the best sequence."""
-        words = [words_of(article) for article in encoded]
-        lengths = torch.tensor([len(found) for found in words])
-        emissions = torch.zeros(len(encoded), max([1, *map(len, words)]), len(self.tags.tags), dtype=torch.float64)
-        for row, article, windows, found in zip(emissions, encoded, kept, words, strict=True):
-            if found:
-                scores = self.windower.merge(article, windows)
-                scores[np.ix_(paragraph_starts(article), self.tags.inside_ids)] = chain.FORBIDDEN
-                row[: len(found)] = torch.from_numpy(scores[[first for first, _ in found]])
-        mask = torch.arange(emissions.shape[1]) < lengths.unsqueeze(1)
-        with torch.inference_mode():
-            moves = self._moves().cpu().double()  # Apple GPUs have no 64 bits
-            paths = chain.best_paths(emissions, mask, moves)
-            marginals = SegmentMarginals(emissions, mask, moves)
-        return [
-            self._article(article, found, path, marginals, row)
-            for row, (article, found, path) in enumerate(zip(encoded, words, paths, strict=True))
+        if not encoded:
+            return []
+        sequences = Sequences([self._emissions(article, windows) for article, windows in zip(encoded, kept, strict=True)])
+        moves = self._moves().detach().cpu().double().numpy()  # Apple GPUs have no 64 bits
+        paths = best_paths(sequences, moves)
+        found = [self.tags.decode(path) for path in paths]
+        segments = [
+            Segment(row, first, path[first:last], continued_by=path[last - 1] + path[last - 1] % 2)
+            for row, (path, mentions) in enumerate(zip(paths, found, strict=True))
+            for first, last, _ in mentions
         ]
+        scores = iter(Marginals(sequences, moves).of(segments).tolist())
+        return [
+            place_mentions(article, mentions, list(islice(scores, len(mentions)))) for article, mentions in zip(encoded, found, strict=True)
+        ]
+
+    def _emissions(self, encoded: EncodedArticle, windows: Sequence[np.ndarray]) -> np.ndarray:
+        """Return (n_words, n_tags): the scores of each word's first token."""
+        scores = self.windower.merge(encoded, windows)
+        scores[np.ix_(encoded.paragraph_starts, self.tags.inside_ids)] = chain.FORBIDDEN
+        return scores[encoded.words[:, 0]]
 
     def _moves(self) -> Tensor:
         return self.transitions.masked_fill(~self.allowed, chain.FORBIDDEN)
-
-    def _article(
-        self, encoded: EncodedArticle, words: list[tuple[int, int]], path: list[int], marginals: SegmentMarginals, row: int
-    ) -> Article:
-        spans = []
-        for first, last, label in self.tags.decode(path):
-            score = marginals.of(row, first, path[first:last], continued_by=path[last - 1] + path[last - 1] % 2)
-            spans.append(Span(encoded.starts[words[first][0]], encoded.ends[words[last - 1][1] - 1], label, score))
-        return replace(encoded.article.bare(), spans=tuple(spans))
-
-
-class SegmentMarginals:
-    """The probability that a sequence bears given tags over a stretch of steps."""
-
-    def __init__(self, emissions: Tensor, mask: Tensor, transitions: Tensor) -> None:
-        alphas = chain.forward_scores(emissions, mask, transitions)
-        self.totals = torch.logsumexp(alphas[:, -1], dim=1).numpy()
-        self.alphas, self.betas = alphas.numpy(), chain.backward_scores(emissions, mask, transitions).numpy()
-        self.emissions, self.mask, self.transitions = emissions.numpy(), mask.numpy(), transitions.numpy()
-
-    def of(self, row: int, first: int, tag_ids: Sequence[int], continued_by: int) -> float:
-        """Return the probability of `tag_ids` from step `first` on, not followed by the tag `continued_by`."""
-        last = first + len(tag_ids) - 1
-        score = self.alphas[row, first, tag_ids[0]]
-        for step, (tag_id, following) in enumerate(pairwise(tag_ids), start=first + 1):
-            score += self.transitions[tag_id, following] + self.emissions[row, step, following]
-        if last + 1 < self.mask.shape[1] and self.mask[row, last + 1]:
-            after = self.transitions[tag_ids[-1]] + self.emissions[row, last + 1] + self.betas[row, last + 1]
-            score += np.logaddexp.reduce(np.delete(after, continued_by))
-        return float(np.clip(np.exp(score - self.totals[row]), 0, 1))
 
 
 def softmax(logits: np.ndarray) -> np.ndarray:
