@@ -26,8 +26,9 @@ FLOORS = (
     {"heads"},
     {"models", "tfidf"},
     {"backends"},
-    {"prediction"},
-    {"training"},
+    {"prediction", "exporting"},
+    {"training", "parity"},
+    {"choosing"},
     {"readers"},
     {"comparison", "batch", "evaluation", "joint", "reports"},
     {"reports.marking", "reports.charts", "reports.pages"},
@@ -38,7 +39,7 @@ FLOORS = (
     {"shell"},
 )
 FLOOR = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
-HEAVY = {"torch", "transformers", "datasets", "sklearn", "skops"}
+HEAVY = {"torch", "transformers", "datasets", "sklearn", "skops", "onnx", "onnxruntime"}
 STARRED = {
     "casing",
     "windows",
@@ -50,6 +51,9 @@ STARRED = {
     "heads.classes",
     "heads.mlm",
     "backends",
+    "exporting",
+    "parity",
+    "choosing",
     "models",
     "prediction",
     "training",

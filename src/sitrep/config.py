@@ -24,6 +24,7 @@ POOLINGS = ("mean", "max")
 THRESHOLDS = ("dev", "fixed")
 FIXED_THRESHOLD = 0.5
 CALIBRATED = "calibrated"
+BACKENDS = ("auto", "torch", "onnx", "int8")
 
 
 @dataclass(frozen=True)
@@ -205,6 +206,10 @@ class TrainConfig:
         )
 
 
+def _require_backend(word: str) -> None:
+    _require(word in BACKENDS, f"backend={word!r} is unknown{did_you_mean(word, BACKENDS)}")
+
+
 @dataclass(frozen=True)
 class EvaluateConfig:
     """configs/evaluate.yaml"""
@@ -217,10 +222,16 @@ class EvaluateConfig:
     text_dir: str | None
     drop_labels: list[str]
     target_precision: float | None
+    backend: str
     device: str
 
     def __post_init__(self) -> None:
         target = self.target_precision
+        _require_backend(self.backend)
+        _require(
+            target is None or self.backend == "torch",
+            f"target_precision={target} with backend={self.backend}: thresholds are fitted to torch's scores; leave backend out",
+        )
         _require(target is None or self.split == "dev", f"target_precision={target}: thresholds are fitted on dev only; say split=dev")
         _require(target is None or 0 < target <= 1, f"target_precision={target} must lie above 0, and at 1 at most")
         _require(not (self.split and self.articles), "give split= or articles=, not both")
@@ -242,10 +253,12 @@ class PredictConfig:
     min_score: int | float | str | None
     overwrite: bool
     strict: bool
+    backend: str
     device: str
 
     def __post_init__(self) -> None:
         _require(bool(self.run), "run=[] names no run")
+        _require_backend(self.backend)
         is_valid = self.min_score in (None, CALIBRATED) if isinstance(self.min_score, str | None) else 0 <= self.min_score <= 1
         _require(is_valid, f"min_score={self.min_score} must be a number from 0 to 1, {CALIBRATED}, or null for all that is found")
 

@@ -11,7 +11,7 @@ from typing import Any
 from sitrep.articles import Article
 from sitrep.config import TaskConfig
 from sitrep.errors import InputError
-from sitrep.readers import CalibratedReader, load_calibrated, open_reader_run
+from sitrep.readers import CalibratedReader, backend_of, load_calibrated, open_reader_run
 
 CHUNK = 64  # articles read by all models before the next are touched
 
@@ -40,21 +40,33 @@ class JointReader:
         return sum((reader.left_out for reader in self.readers), Counter())
 
 
-def load_joint(references: Sequence[str], device: str, min_score: float | str | None) -> JointReader:
+def load_joint(
+    references: Sequence[str],
+    device: str,
+    min_score: float | str | None,
+    backend: str | Sequence[str] = "torch",
+    threads: int | None = None,
+) -> JointReader:
     """Return the readers of the runs that `references` name, one a task.
 
+    Args:
+        backend: what multiplies (see `load_reader`): one word for all, or one a run, as `made_by["backends"]` has them.
+        threads: as of `load_reader`.
+
     Raises:
-        InputError: if a run cannot be opened, or two are of the same task.
+        InputError: if a run cannot be opened, two are of the same task, or a backend is refused.
     """
     runs = [open_reader_run(reference) for reference in references]
     fields = [run.config().task.field for run in runs]
     if len(set(fields)) < len(fields):
         raise InputError(f"run=[{','.join(references)}]: two runs of the same task would overwrite each other; give one run a task")
-    readers = [load_calibrated(run, device, min_score) for run in runs]
+    backends = [backend] * len(runs) if isinstance(backend, str) else backend
+    readers = [load_calibrated(run, device, min_score, word, threads) for run, word in zip(runs, backends, strict=True)]
     made_by = {
         "runs": [str(run.path) for run in runs],
         "started": [run.info()["started"] for run in runs],
         "min_score": [dict(reader.least) for reader in readers],
+        "backends": [backend_of(reader.reader) for reader in readers],
     }
     return JointReader(readers, made_by)
 
