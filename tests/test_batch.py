@@ -64,10 +64,10 @@ def test_a_job_that_failed_goes_on_where_it_stopped(tmp_path):
     articles = [Article(str(number), "Gao") for number in range(SHARD_ARTICLES + 20)]
     with pytest.raises(InputError, match=r"some.jsonl:3: not JSON"):
         predict(tmp_path / "out.jsonl", [*articles[:-9], BAD, *articles[-9:]], strict=True)
-    assert not (tmp_path / "out.jsonl").exists() and unfinished(tmp_path / "out.jsonl") == MADE_BY
+    assert not (tmp_path / "out.jsonl").exists() and unfinished(tmp_path / "out.jsonl", overwrite=False) == MADE_BY
     summary = predict(tmp_path / "out.jsonl", articles)
     assert summary.n_resumed == SHARD_ARTICLES and summary.found == {"LOCATION": len(articles)}
-    assert unfinished(tmp_path / "out.jsonl") == {}
+    assert unfinished(tmp_path / "out.jsonl", overwrite=False) == {}
     assert [article.id for article in read_articles(tmp_path / "out.jsonl")] == [article.id for article in articles]
 
 

@@ -28,9 +28,9 @@ FLOORS = (
     {"heads"},
     {"models", "tfidf"},
     {"backends"},
-    {"prediction"},
-    {"training"},
-    {"sharing"},
+    {"prediction", "exporting"},
+    {"training", "parity"},
+    {"sharing", "choosing"},
     {"readers"},
     {"comparison", "evaluation", "joint", "shards", "outputs", "reports"},
     {"workers"},
@@ -43,7 +43,7 @@ FLOORS = (
     {"shell"},
 )
 FLOOR = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
-HEAVY = {"torch", "transformers", "datasets", "sklearn", "skops", "pyarrow", "trafilatura", "zstandard"}
+HEAVY = {"torch", "transformers", "datasets", "sklearn", "skops", "onnx", "onnxruntime", "pyarrow", "trafilatura", "zstandard"}
 STARRED = {
     "casing",
     "windows",
@@ -55,6 +55,9 @@ STARRED = {
     "heads.classes",
     "heads.mlm",
     "backends",
+    "exporting",
+    "parity",
+    "choosing",
     "models",
     "sharing",
     "prediction",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Protocol
 
 import torch
@@ -40,3 +41,24 @@ class TorchBackend:
             return scores
         with torch.inference_mode():
             return self.network(**to_device(inputs, self.device))
+
+
+class OnnxBackend:
+    """An exported network in onnxruntime, on `threads` threads of the CPU; the file is not needed once it is open."""
+
+    def __init__(self, path: Path, threads: int, name: str = "onnx") -> None:
+        import onnxruntime
+
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
+        options.log_severity_level = 3  # errors
+        options.enable_mem_pattern = False  # it keeps one for every shape that it has met, and batches come in thousands
+        options.add_session_config_entry("session.force_spinning_stop", "1")  # between batches the cores are others'
+        self.name = name
+        self.session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+        self.inputs = [found.name for found in self.session.get_inputs()]
+
+    def score(self, inputs: Batch) -> Tensor:
+        """Return the scores of windows; safe from several threads."""
+        (scores,) = self.session.run(None, {name: inputs[name].numpy() for name in self.inputs})
+        return torch.from_numpy(scores)

@@ -37,9 +37,21 @@ class Summary:
     files: list[Path] = field(default_factory=list)
 
 
-def unfinished(output: Path) -> dict[str, Any]:
-    """Return what makes the unfinished output of that name; nothing where there is none."""
+def unfinished(output: Path, *, overwrite: bool) -> dict[str, Any]:
+    """Return what makes the unfinished output of that name; nothing where there is none, or it is to be overwritten.
+
+    Raises:
+        InputError: if the output is finished, and not to be overwritten.
+    """
+    if overwrite:
+        return {}
+    _refuse_finished(output)
     return GrowingOutput(output).made_by() or {}
+
+
+def _refuse_finished(output: Path) -> None:
+    if there := [path for path in output_files(output) if path.exists()]:
+        raise InputError(f"output={there[0]} exists and is finished; choose another name, or overwrite=true to start anew")
 
 
 def predict_to_file(
@@ -92,8 +104,7 @@ def predict_to_file(
 
 def _prepare(growing: GrowingOutput, made_by: dict[str, Any], overwrite: bool) -> None:
     if not overwrite:
-        if there := [path for path in output_files(growing.output) if path.exists()]:
-            raise InputError(f"output={there[0]} exists and is finished; choose another name, or overwrite=true to start anew")
+        _refuse_finished(growing.output)
         if growing.made_by() is not None:
             growing.go_on(made_by)
             return

@@ -24,6 +24,8 @@ POOLINGS = ("mean", "max")
 THRESHOLDS = ("dev", "fixed")
 FIXED_THRESHOLD = 0.5
 CALIBRATED = "calibrated"
+AUTO = "auto"  # the fastest on this machine
+BACKENDS = (AUTO, "torch", "onnx", "int8")
 
 
 @dataclass(frozen=True)
@@ -208,6 +210,10 @@ class TrainConfig:
         )
 
 
+def _require_backend(word: str) -> None:
+    _require(word in BACKENDS, f"backend={word!r} is unknown{did_you_mean(word, BACKENDS)}")
+
+
 @dataclass(frozen=True)
 class EvaluateConfig:
     """configs/evaluate.yaml"""
@@ -220,10 +226,16 @@ class EvaluateConfig:
     text_dir: str | None
     drop_labels: list[str]
     target_precision: float | None
+    backend: str
     device: str
 
     def __post_init__(self) -> None:
         target = self.target_precision
+        _require_backend(self.backend)
+        _require(
+            target is None or self.backend == "torch",
+            f"target_precision={target} with backend={self.backend}: thresholds are fitted to torch's scores; leave backend out",
+        )
         _require(target is None or self.split == "dev", f"target_precision={target}: thresholds are fitted on dev only; say split=dev")
         _require(target is None or 0 < target <= 1, f"target_precision={target} must lie above 0, and at 1 at most")
         _require(not (self.split and self.articles), "give split= or articles=, not both")
@@ -250,12 +262,14 @@ class PredictConfig:
     strict: bool
     workers: int
     threads: int | None
+    backend: str
     device: str
 
     def __post_init__(self) -> None:
         _require(self.workers >= 1, f"workers={self.workers} must be 1 or more")
         _require(self.threads is None or self.threads >= 1, f"threads={self.threads} must be 1 or more, or null")
         _require(bool(self.run), "run=[] names no run")
+        _require_backend(self.backend)
         _require(bool(self.text_field and self.id_field), "text_field= and id_field= must name a column or key")
         _require(self.text_field != self.id_field, f"text_field={self.text_field} and id_field={self.id_field} must not be the same")
         _require(self.max_chars > 0, f"max_chars={self.max_chars} is the longest text that is read, in characters: it must be positive")

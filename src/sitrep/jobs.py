@@ -26,7 +26,7 @@ from sitrep.evaluation import evaluate_reader
 from sitrep.formats.streams import split_name
 from sitrep.predicting import predict  # noqa: F401  (one of the jobs)
 from sitrep.processes import is_writer, leave, share
-from sitrep.readers import fit_reader, load_reader, open_reader_run
+from sitrep.readers import NO_BACKEND, backend_of, fit_reader, load_reader, open_reader_run
 from sitrep.reports.card import write_model_card
 from sitrep.reports.comparison import write_comparison_report
 from sitrep.reports.run import write_run_report
@@ -143,7 +143,9 @@ def evaluate(config: EvaluateConfig) -> int:
             log.warning("%s has changed since the run was trained; its articles of today are scored", trained.data.path)
         gold = corpus.split(name)
         leaks = corpus.leaks_into(name)
-    reader = load_reader(run, config.device)
+    reader = load_reader(run, config.device, config.backend)
+    if not config.name and (backend := backend_of(reader)) not in (NO_BACKEND, "torch"):
+        name = f"{name}-{backend}"  # torch's scores are those that the calibration was fitted to, and that runs are compared by
     with run.lock():
         metrics = evaluate_reader(run, trained.task, reader, gold, name, leaks=leaks, target_precision=config.target_precision)
         report = _write_pages(run, trained.task)

@@ -12,7 +12,7 @@ from typing import Any
 from sitrep.articles import Article
 from sitrep.config import TaskConfig
 from sitrep.errors import InputError
-from sitrep.readers import CalibratedReader, load_calibrated, open_reader_run
+from sitrep.readers import CalibratedReader, backend_of, load_calibrated, open_reader_run
 from sitrep.runs import Run
 from sitrep.sampling import look_ahead
 
@@ -53,6 +53,11 @@ class JointReader:
         before = article.extra.get(READ_BY)
         return replace(article, extra={**article.extra, READ_BY: {**(before if isinstance(before, dict) else {}), **self.read_by}})
 
+    @property
+    def backends(self) -> list[str]:
+        """What multiplies for each reader, `none` where no network does."""
+        return [backend_of(reader.reader) for reader in self.readers]
+
     def left_out(self) -> Counter[str]:
         """Return how many mentions and class labels scored too low, of each label."""
         return sum((reader.left_out for reader in self.readers), Counter())
@@ -61,8 +66,12 @@ class JointReader:
 def open_joint(references: Sequence[str]) -> dict[str, Run]:
     """Return task name -> run of the runs that `references` name.
 
+    Args:
+        backend: what multiplies (see `load_reader`): one word for all, or one a run, as `made_by["backends"]` has them.
+        threads: as of `load_reader`.
+
     Raises:
-        InputError: if a run cannot be opened, or two are of the same task.
+        InputError: if a run cannot be opened, two are of the same task, or a backend is refused.
     """
     runs = [open_reader_run(reference) for reference in references]
     tasks = [run.config().task for run in runs]
@@ -71,14 +80,27 @@ def open_joint(references: Sequence[str]) -> dict[str, Run]:
     return {task.name: run for task, run in zip(tasks, runs, strict=True)}
 
 
-def load_joint(runs: Mapping[str, Run], device: str, min_score: float | str | None, threads: int | None = None) -> JointReader:
+def load_joint(
+    runs: Mapping[str, Run],
+    device: str,
+    min_score: float | str | None,
+    backend: str | Sequence[str] = "torch",
+    threads: int | None = None,
+) -> JointReader:
     """Return the readers of `open_joint`'s runs.
 
-    threads: that the processor's part of the reading takes; None leaves that to torch
+    Args:
+        backend: what multiplies (see `load_reader`): one word for all, or one a run, as `JointReader.backends` has them.
+        threads: of the CPU; None leaves that to torch.
+
+    Raises:
+        InputError: if a backend is refused.
     """
     if threads:
         _use_threads(threads)
-    joint = JointReader([load_calibrated(run, device, min_score) for run in runs.values()], digests(runs))
+    words = [backend] * len(runs) if isinstance(backend, str) else backend
+    readers = [load_calibrated(run, device, min_score, word, threads) for run, word in zip(runs.values(), words, strict=True)]
+    joint = JointReader(readers, digests(runs))
     for group in joint.groups:
         _share_encoders([reader.reader for reader in group])
     return joint

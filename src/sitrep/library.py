@@ -47,11 +47,14 @@ class ArticleReader:
         return self.joint.left_out()
 
 
-def load(runs: Reference | Sequence[Reference], *, device: str = "auto", min_score: float | str | None = None) -> ArticleReader:
+def load(
+    runs: Reference | Sequence[Reference], *, backend: str = "auto", device: str = "auto", min_score: float | str | None = None
+) -> ArticleReader:
     """Return a reader of the finished runs that `runs` names.
 
     Args:
         runs: a run folder, `latest` or `latest:TASK`, or a list of them, one a task; the articles are tokenised once for all.
+        backend: what multiplies: `torch`, `onnx`, `int8`, or `auto`, the fastest on this machine that passes (tried once, a minute or two).
         device: `auto` (a GPU where there is one), `cpu`, `cuda`, `cuda:1`, `mps`.
         min_score: leaves out what scores lower: a number from 0 to 1, or `calibrated`, the runs' own thresholds; None: nothing.
 
@@ -60,7 +63,7 @@ def load(runs: Reference | Sequence[Reference], *, device: str = "auto", min_sco
     """
     check_min_score(min_score)
     given = [runs] if isinstance(runs, str | os.PathLike) else runs
-    return ArticleReader(load_joint(open_joint([os.fspath(run) for run in given]), device, min_score))
+    return ArticleReader(load_joint(open_joint([os.fspath(run) for run in given]), device, min_score, backend))
 
 
 def _article(number: int, text: str | Article) -> Article:

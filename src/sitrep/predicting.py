@@ -11,7 +11,7 @@ from typing import Any
 
 from sitrep.articles import Article
 from sitrep.batch import Summary, predict_to_file, unfinished
-from sitrep.config import PredictConfig
+from sitrep.config import AUTO, PredictConfig
 from sitrep.formats import read_articles
 from sitrep.formats.files import Reject
 from sitrep.joint import digests, load_joint, open_joint
@@ -32,13 +32,16 @@ def predict(config: PredictConfig) -> int:
     output = Path(config.output)
     check_ending(output)
     runs = open_joint(config.run)
-    pinned = {} if config.overwrite else unfinished(output)
+    pinned = unfinished(output, overwrite=config.overwrite)
     threads = config.threads or pinned.get("threads") or max(1, n_cores() // config.workers)
+    backend = pinned.get("backends", AUTO) if config.backend == AUTO else config.backend
+    reader = load_joint(runs, config.device, config.min_score, backend, threads)
+    load = partial(load_joint, runs, config.device, config.min_score, reader.backends, threads) if config.workers > 1 else lambda: reader
     summary = predict_to_file(
         partial(_read_input, config),
-        partial(load_joint, runs, config.device, config.min_score, threads),
+        load,
         output,
-        _made_by(config, runs, threads),
+        {**_made_by(config, runs), "backends": reader.backends, "threads": threads},
         overwrite=config.overwrite,
         strict=config.strict,
         n_workers=config.workers,
@@ -48,14 +51,13 @@ def predict(config: PredictConfig) -> int:
     return 0 if summary.n_articles else 1
 
 
-def _made_by(config: PredictConfig, runs: Mapping[str, Run], threads: int) -> dict[str, Any]:
+def _made_by(config: PredictConfig, runs: Mapping[str, Run]) -> dict[str, Any]:
     fields = [run.config().task.field for run in runs.values()]
     return {
         "runs": [str(run.path) for run in runs.values()],
         "models": digests(runs),
         "fields": [field for field in fields if field],
         "min_score": config.min_score,
-        "threads": threads,
         **{key: getattr(config, key) for key in INPUT_KEYS},
     }
 

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from sitrep.articles import Article
 from sitrep.calibration import Calibration, load_calibration
-from sitrep.config import CALIBRATED, MLM, TaskConfig, TrainConfig
+from sitrep.config import BACKENDS, CALIBRATED, MLM, TaskConfig, TrainConfig
 from sitrep.corpus import Corpus
-from sitrep.errors import InputError
+from sitrep.errors import InputError, did_you_mean
 from sitrep.lookup import fit_lookup, load_lookup
 from sitrep.processes import is_writer, n_processes, share
 from sitrep.runs import Run, open_run
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 Facts = dict[str, Any]  # what run.json keeps of a training
+NO_BACKEND = "none"  # of a reader without a network
 
 
 class Reader(Protocol):
@@ -106,8 +107,16 @@ def open_reader_run(reference: str, *, with_model: bool = True) -> Run:
     return run
 
 
-def load_reader(run: Run, device: str) -> Reader:
-    """Return the reader of a finished run; its scores are raw."""
+def load_reader(run: Run, device: str, backend: str = "torch", threads: int | None = None) -> Reader:
+    """Return the reader of a finished run; its scores are raw.
+
+    Args:
+        backend: one of config.BACKENDS; of no meaning where no network multiplies (lookup, tfidf).
+        threads: of onnxruntime; as many as torch has unless given.
+
+    Raises:
+        InputError: if the checkpoint is missing or another's, or the backend is refused (see choosing.py).
+    """
     config = run.config()
     if not run.checkpoint_path.is_dir():
         raise InputError(f"{run.checkpoint_path}: is missing, and with it the model; bring it back, or train again")
@@ -117,9 +126,12 @@ def load_reader(run: Run, device: str) -> Reader:
         from sitrep.tfidf import load_tfidf
 
         return load_tfidf(run.checkpoint_path)
-    from sitrep.backends import TorchBackend
+    from sitrep.choosing import choose_backend
     from sitrep.models import choose_device, load_model
     from sitrep.prediction import EncoderReader
+
+    if backend not in BACKENDS:
+        raise InputError(f"backend={backend!r} is unknown{did_you_mean(backend, BACKENDS)}")
 
     model = load_model(run.checkpoint_path)
     if model.task != config.task:
@@ -127,11 +139,23 @@ def load_reader(run: Run, device: str) -> Reader:
             f"{run.checkpoint_path}: was trained for another task or other labels ({', '.join(model.task.labels)}) than the run's "
             f"config says ({', '.join(config.task.labels)}); bring the run's own checkpoint back, or train again"
         )
-    return EncoderReader(model, TorchBackend(model.network, choose_device(device)))
+    if device == "auto" and backend in ("onnx", "int8"):
+        device = "cpu"
+    return EncoderReader(model, choose_backend(run, model, backend, choose_device(device), threads))
 
 
-def load_calibrated(run: Run, device: str, min_score: float | str | None) -> CalibratedReader:
-    """Return the reader of a finished run that leaves out what scores below `min_score`, as configs/predict.yaml has it."""
+def backend_of(reader: Reader) -> str:
+    """Return what multiplies for a reader: `torch`, `onnx`, `int8`, or `none` where no network does."""
+    return getattr(getattr(reader, "backend", None), "name", NO_BACKEND)
+
+
+def load_calibrated(
+    run: Run, device: str, min_score: float | str | None, backend: str = "torch", threads: int | None = None
+) -> CalibratedReader:
+    """Return the reader of a finished run that leaves out what scores below `min_score`, as configs/predict.yaml has it.
+
+    backend, threads: as of `load_reader`
+    """
     task, calibration = run.config().task, load_calibration(run.path, run.config().task)
     least: Mapping[str, float | None] = {}
     if min_score == CALIBRATED and calibration.target_precision:
@@ -145,7 +169,7 @@ def load_calibrated(run: Run, device: str, min_score: float | str | None) -> Cal
             )  # fmt: skip
     elif min_score is not None and task.kind != "multi-class":
         least = dict.fromkeys(task.labels, float(min_score))
-    return CalibratedReader(load_reader(run, device), task, calibration, least)
+    return CalibratedReader(load_reader(run, device, backend, threads), task, calibration, least)
 
 
 def describe_left_out(by_label: Counter[str]) -> str:

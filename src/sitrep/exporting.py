@@ -1,0 +1,138 @@
+"""A head's network as an ONNX file that onnxruntime reads, and the same file with whole-number products.
+
+The attention is exported as plain products and softmax: onnxruntime's own fused attention is slower on a CPU. Bias and GELU are fused here;
+onnxruntime fuses residual and normalisation itself. What comes out is believed only after parity.py has compared it.
+"""
+
+from __future__ import annotations
+
+import logging
+import platform
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import onnx
+import torch
+from torch import Tensor, nn
+
+from sitrep.articles import Article
+from sitrep.heads.base import INPUTS, Batch, Head, pad_windows
+
+OPSET = 18
+FUSED = "com.microsoft"  # the domain of the operators that onnxruntime fuses
+SAMPLES = ("A convoy was attacked near the border on Monday.", "Talks go on.", "The governor said so.")  # of unlike length
+DOT_PRODUCTS = {"avx512_vnni", "avx_vnni", "amx_int8", "asimddp"}  # what Linux calls the instructions that add up 8-bit products in 32 bits
+CPU_INFO = Path("/proc/cpuinfo")
+
+
+class Scorer(nn.Module):
+    """`Head.score` with its inputs in a fixed order, as an exported graph has them."""
+
+    def __init__(self, network: Head) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, input_ids: Tensor, attention_mask: Tensor, token_type_ids: Tensor | None = None) -> Tensor:
+        """Return the scores of windows; inputs: each (n_windows, n_tokens)."""
+        types = {} if token_type_ids is None else {"token_type_ids": token_type_ids}
+        return self.network.score(input_ids=input_ids, attention_mask=attention_mask, **types)
+
+
+def export_network(network: Head, path: Path, scorer: nn.Module | None = None) -> None:
+    """Write what scores windows, with any number of windows and tokens, as an ONNX file.
+
+    Args:
+        network: on the CPU; inputs and output of the file are those of its `score`.
+        path: a file of 2 GB at most.
+        scorer: what is written; the network's own `score` unless given.
+
+    Raises:
+        Exception: of any kind, where torch or onnxruntime cannot express the network.
+    """
+    from onnxruntime.transformers.fusion_options import FusionOptions
+    from onnxruntime.transformers.optimizer import optimize_model
+
+    scorer = (scorer or Scorer(network)).eval()
+    batch = sample_batch(network)
+    attention = network.body.config._attn_implementation
+    with _quiet():
+        network.body.set_attn_implementation("eager")
+        try:
+            program = torch.onnx.export(
+                scorer,
+                tuple(batch.values()),
+                input_names=list(batch),
+                output_names=["scores"],
+                dynamic_shapes=tuple({0: torch.export.Dim.DYNAMIC, 1: torch.export.Dim.DYNAMIC} for _ in batch),
+                opset_version=OPSET,
+                dynamo=True,
+                verbose=False,
+            )
+        finally:
+            network.body.set_attn_implementation(attention)
+        assert program is not None
+        program.save(path, external_data=False)
+        fusions = FusionOptions("bert")
+        fusions.enable_attention = fusions.enable_embed_layer_norm = False
+        fusions.enable_skip_layer_norm = fusions.enable_bias_skip_layer_norm = False  # fail where a normalisation has no bias
+        fused = optimize_model(str(path), model_type="bert", opt_level=0, optimization_options=fusions).model
+    if all(known.domain != FUSED for known in fused.opset_import):
+        fused.opset_import.append(onnx.helper.make_opsetid(FUSED, 1))
+    del fused.graph.value_info[:]  # the shapes of before the fusion, which do not all hold any more
+    onnx.save(fused, path)
+
+
+def sample_batch(network: Head) -> Batch:
+    """Return a padded batch to trace the network with, its inputs in the order of INPUTS."""
+    windower = network.windower
+    encoded = windower.encode([Article(str(number), text) for number, text in enumerate(SAMPLES)])
+    batch = pad_windows([windower.inputs(article, article.windows[0]) for article in encoded], windower.pad_id)
+    return {name: batch[name] for name in INPUTS if name in batch}
+
+
+def quantize(source: Path, path: Path, *, reduce_range: bool) -> None:
+    """Write an exported network whose products by weights are of whole numbers: weights of 8 bits a column, inputs scaled batch by batch.
+
+    The embeddings, the products inside the attention and the head (whatever follows the last normalisation) keep 32 bits.
+
+    Args:
+        reduce_range: weights of 7 bits, for processors whose 8-bit products overflow (see `has_dot_products`).
+    """
+    from onnxruntime.quantization import QuantType, quantize_dynamic
+
+    model = onnx.load(source)
+    names = [node.op_type for node in model.graph.node]
+    last = max((index for index, name in enumerate(names) if name.endswith("LayerNormalization")), default=len(names))
+    with _quiet():
+        quantize_dynamic(
+            model,
+            path,
+            op_types_to_quantize=["MatMul"],
+            per_channel=True,
+            reduce_range=reduce_range,
+            weight_type=QuantType.QInt8,
+            nodes_to_exclude=[node.name for node in model.graph.node[last:]],
+            extra_options={"DefaultTensorType": onnx.TensorProto.FLOAT},
+        )
+
+
+def has_dot_products() -> bool:
+    """Say whether this processor adds up 8-bit products without overflow; where the system does not tell, only ARM is taken to."""
+    if not CPU_INFO.exists():
+        return platform.machine().lower() in ("arm64", "aarch64")
+    return bool(DOT_PRODUCTS & set(CPU_INFO.read_text(encoding="utf-8", errors="replace").split()))
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep what torch and onnxruntime say of each operator they do not know from the user."""
+    before = logging.root.manager.disable
+    logging.disable(logging.WARNING)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logging.disable(before)
