@@ -67,7 +67,7 @@ def test_a_job_that_failed_goes_on_where_it_stopped(tmp_path):
     assert not (tmp_path / "out.jsonl").exists() and unfinished(tmp_path / "out.jsonl", overwrite=False) == MADE_BY
     summary = predict(tmp_path / "out.jsonl", articles)
     assert summary.n_resumed == SHARD_ARTICLES and summary.found == {"LOCATION": len(articles)}
-    assert unfinished(tmp_path / "out.jsonl", overwrite=False) == {}
+    assert unfinished(tmp_path / "out.jsonl", overwrite=True) == {}
     assert [article.id for article in read_articles(tmp_path / "out.jsonl")] == [article.id for article in articles]
 
 

@@ -4,10 +4,9 @@ from factories import ROOT, refused, train_options
 
 from sitrep.config import EvaluateConfig, PredictConfig, TfidfConfig, TrainConfig, load
 
-EVALUATE = {
-    "run": "latest", "split": None, "articles": None, "name": None, "format": None, "text_dir": None, "drop_labels": [],
-    "target_precision": None, "device": "cpu",
-}  # fmt: skip
+EVALUATE = {**yaml.safe_load((ROOT / "configs/evaluate.yaml").read_text()), "run": "latest"}
+PREDICT = {**yaml.safe_load((ROOT / "configs/predict.yaml").read_text()), "run": ["x"], "input": "x", "output": "y"}
+del EVALUATE["defaults"], PREDICT["defaults"]
 
 TOPICS = {
     "task__kind": "multi-label",
@@ -99,10 +98,6 @@ def test_rules_between_training_options(changes, problems):
 def test_rules_between_evaluation_options(changes, problems):
     with refused(*problems):
         load(EvaluateConfig, {**EVALUATE, **changes})
-
-
-PREDICT = {**yaml.safe_load((ROOT / "configs/predict.yaml").read_text()), "run": ["x"], "input": "x", "output": "y"}
-del PREDICT["defaults"]
 
 
 @pytest.mark.parametrize(

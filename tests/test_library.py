@@ -10,7 +10,7 @@ from factories import refused
 import sitrep
 from sitrep.articles import Article
 from sitrep.formats import read_articles
-from sitrep.joint import load_joint
+from sitrep.joint import load_joint, open_joint
 
 
 @pytest.fixture(scope="module")
@@ -22,9 +22,8 @@ def test_texts_become_articles_as_predict_has_them(reader, ner_run, topics_run, 
     texts = [article.text for article in read_articles(corpus)]
     found = list(reader.read(texts))
     assert [article.id for article in found] == [str(number) for number in range(len(texts))]
-    expected = load_joint([str(ner_run.path), str(topics_run.path)], "cpu", None).read(
-        Article(article.id, article.text) for article in found
-    )
+    runs = open_joint([str(ner_run.path), str(topics_run.path)])
+    expected = load_joint(runs, "cpu", None).read(Article(article.id, article.text) for article in found)
     assert found == list(expected) and any(article.spans for article in found)
 
 
@@ -32,7 +31,8 @@ def test_articles_keep_what_is_theirs(reader):
     given = Article("mine", "Gunmen left Gao .", labels={"region": ("sahel",)}, extra={"date": "2020"})
     found = list(reader.read(["Gao", given]))
     assert [article.id for article in found] == ["0", "mine"]
-    assert found[1].extra == given.extra and found[1].labels["region"] == ("sahel",) and "topics" in found[1].scores
+    assert found[1].extra.keys() == {"date", "read_by"} and found[1].extra["read_by"].keys() == {"ner", "topics"}
+    assert found[1].labels["region"] == ("sahel",) and "topics" in found[1].scores
 
 
 def test_texts_are_read_as_a_stream(reader):

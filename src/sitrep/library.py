@@ -48,13 +48,13 @@ class ArticleReader:
 
 
 def load(
-    runs: Reference | Sequence[Reference], *, backend: str = "auto", device: str = "auto", min_score: float | str | None = None
+    runs: Reference | Sequence[Reference], *, backend: str = "torch", device: str = "auto", min_score: float | str | None = None
 ) -> ArticleReader:
     """Return a reader of the finished runs that `runs` names.
 
     Args:
         runs: a run folder, `latest` or `latest:TASK`, or a list of them, one a task; the articles are tokenised once for all.
-        backend: what multiplies: `torch`, `onnx`, `int8`, or `auto`, the fastest on this machine that passes (tried once, a minute or two).
+        backend: what multiplies: `torch`, `onnx`, `int8`, or `auto`: the fastest here, which is tried once, in about a minute.
         device: `auto` (a GPU where there is one), `cpu`, `cuda`, `cuda:1`, `mps`.
         min_score: leaves out what scores lower: a number from 0 to 1, or `calibrated`, the runs' own thresholds; None: nothing.
 
