@@ -78,10 +78,15 @@ def test_folder_without_articles(tmp_path, files):
         list_files(tmp_path)
 
 
-@pytest.mark.parametrize("path", ["nowhere.txt", "none/*.md"])
+@pytest.mark.parametrize("path", ["nowhere.txt", "none/*.md", "none/**/*.md"])
 def test_path_that_matches_nothing(tmp_path, path):
     with refused(f"{tmp_path / path}: no such file, folder or glob match"):
         ids(tmp_path / path)
+
+
+def test_a_path_that_the_system_refuses(tmp_path):
+    with refused("cannot be read: File name too long"):
+        ids(tmp_path / ("x" * 5000))
 
 
 def test_unknown_format_and_ending(tmp_path):

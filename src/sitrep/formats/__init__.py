@@ -88,7 +88,7 @@ def read_articles(
         context = Context(article_id, Path(text_dir) if text_dir else None, reject, text_field, id_field, max_chars)
         try:
             if file is not STDIN:
-                _check_file(file, is_named=name == str(path))
+                _check_file(file, is_named=name == str(Path(path)))
             yield from _read(file, format, context)
         except RowError as error:
             reject(error)
@@ -142,7 +142,11 @@ def list_files(path: Path, format: str | None = None) -> list[Path]:
 def _list(path: Path, format: str | None, exclude: Sequence[str | Path], reject: Reject) -> tuple[list[str], Path]:
     """Return the files as strings, which a million of them may be, and the folder that their ids count from."""
     excluded = listing.Excluded(exclude)
-    if path.exists() and not path.is_dir():
+    try:
+        is_file = path.exists() and not path.is_dir()
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror}") from error
+    if is_file:
         if excluded.holds(path.parent.resolve(), path.name):
             raise InputError(f"{path}: is the output, or belongs to it; choose another input or output")
         return [str(path)], path.parent

@@ -45,7 +45,7 @@ def expand(path: Path, excluded: Excluded, reject: Reject) -> tuple[list[str], P
     parts = path.parts
     n_fixed = next((index for index, part in enumerate(parts) if glob.has_magic(part)), len(parts))
     root = Path(*parts[:n_fixed])
-    if "**" in parts:  # Python's own goes round in loops of links
+    if "**" in parts and root.is_dir():  # Python's own goes round in loops of links
         found = [file for file in walk(root, excluded, reject) if _matches(Path(file).relative_to(root).parts, parts[n_fixed:])]
     else:
         matches = (Path(match) for match in glob.glob(str(path)))
