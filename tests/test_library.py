@@ -22,9 +22,8 @@ def test_texts_become_articles_as_predict_has_them(reader, ner_run, topics_run, 
     texts = [article.text for article in read_articles(corpus)]
     found = list(reader.read(texts))
     assert [article.id for article in found] == [str(number) for number in range(len(texts))]
-    expected = load_joint([str(ner_run.path), str(topics_run.path)], "cpu", None).read(
-        Article(article.id, article.text) for article in found
-    )
+    bare = (Article(article.id, article.text) for article in found)
+    expected = load_joint([str(ner_run.path), str(topics_run.path)], "cpu", None).read(bare)
     assert found == list(expected) and any(article.spans for article in found)
 
 
