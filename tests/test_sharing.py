@@ -24,7 +24,7 @@ def frozen(train, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def articles(corpus):
-    return [article.bare() for article in read_articles(corpus)]
+    return [article.bare() for article in read_articles(corpus)] * 8  # more than one batch
 
 
 def count_passes(network) -> list:
