@@ -1,4 +1,4 @@
-"""A head's network as an ONNX file that onnxruntime reads, and the same file with whole-number products.
+"""A head's network as an ONNX file that onnxruntime reads.
 
 The attention is exported as plain products and softmax: onnxruntime's own fused attention is slower on a CPU. Bias and GELU are fused here;
 onnxruntime fuses residual and normalisation itself. What comes out is believed only after parity.py has compared it.
@@ -7,7 +7,6 @@ onnxruntime fuses residual and normalisation itself. What comes out is believed 
 from __future__ import annotations
 
 import logging
-import platform
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -23,8 +22,6 @@ from sitrep.heads.base import INPUTS, Batch, Head, pad_windows
 OPSET = 18
 FUSED = "com.microsoft"  # the domain of the operators that onnxruntime fuses
 SAMPLES = ("A convoy was attacked near the border on Monday.", "Talks go on.", "The governor said so.")  # of unlike length
-DOT_PRODUCTS = {"avx512_vnni", "avx_vnni", "amx_int8", "asimddp"}  # what Linux calls the instructions that add up 8-bit products in 32 bits
-CPU_INFO = Path("/proc/cpuinfo")
 
 
 class Scorer(nn.Module):
@@ -90,39 +87,6 @@ def sample_batch(network: Head) -> Batch:
     encoded = windower.encode([Article(str(number), text) for number, text in enumerate(SAMPLES)])
     batch = pad_windows([windower.inputs(article, article.windows[0]) for article in encoded], windower.pad_id)
     return {name: batch[name] for name in INPUTS if name in batch}
-
-
-def quantize(source: Path, path: Path, *, reduce_range: bool) -> None:
-    """Write an exported network whose products by weights are of whole numbers: weights of 8 bits a column, inputs scaled batch by batch.
-
-    The embeddings, the products inside the attention and the head (whatever follows the last normalisation) keep 32 bits.
-
-    Args:
-        reduce_range: weights of 7 bits, for processors whose 8-bit products overflow (see `has_dot_products`).
-    """
-    from onnxruntime.quantization import QuantType, quantize_dynamic
-
-    model = onnx.load(source)
-    names = [node.op_type for node in model.graph.node]
-    last = max((index for index, name in enumerate(names) if name.endswith("LayerNormalization")), default=len(names))
-    with _quiet():
-        quantize_dynamic(
-            model,
-            path,
-            op_types_to_quantize=["MatMul"],
-            per_channel=True,
-            reduce_range=reduce_range,
-            weight_type=QuantType.QInt8,
-            nodes_to_exclude=[node.name for node in model.graph.node[last:]],
-            extra_options={"DefaultTensorType": onnx.TensorProto.FLOAT},
-        )
-
-
-def has_dot_products() -> bool:
-    """Say whether this processor adds up 8-bit products without overflow; where the system does not tell, only ARM is taken to."""
-    if not CPU_INFO.exists():
-        return platform.machine().lower() in ("arm64", "aarch64")
-    return bool(DOT_PRODUCTS & set(CPU_INFO.read_text(encoding="utf-8", errors="replace").split()))
 
 
 @contextmanager
