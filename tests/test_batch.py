@@ -2,6 +2,7 @@
 
 import json
 import resource
+from functools import partial
 
 import pytest
 from factories import AS_IT_IS, make_task
@@ -15,6 +16,7 @@ from sitrep.joint import JointReader
 from sitrep.lookup import LookupReader
 from sitrep.readers import CalibratedReader
 from sitrep.shards import SHARD_ARTICLES
+from sitrep.workers import read_shards
 
 LOOKUP = LookupReader({"Gao": ("LOCATION", 0.123456), "Niger": ("LOCATION", 1.0)})
 ARTICLES = [Article(f"a{number}", f"{number} left Gao, 🚁\n", extra={"date": "2020"}) for number in range(5)]
@@ -131,5 +133,5 @@ def test_every_file_of_an_output_counts(tmp_path, name):
 def test_several_workers_write_the_same_bytes(tmp_path):
     articles = [Article(str(number), f"{number} left Gao") for number in range(3 * SHARD_ARTICLES + 1)]
     predict(tmp_path / "one.jsonl", articles)
-    predict(tmp_path / "two.jsonl", articles, n_workers=2)
+    predict(tmp_path / "two.jsonl", articles, read=partial(read_shards, n_workers=2))
     assert (tmp_path / "one.jsonl").read_bytes() == (tmp_path / "two.jsonl").read_bytes()

@@ -118,6 +118,7 @@ def test_a_least_score_is_a_number_or_calibrated(value, valid):
         ({"text_field": ""}, "text_field= and id_field= must name a column or key"),
         ({"text_field": "id"}, "text_field=id and id_field=id must not be the same"),
         ({"max_chars": 0}, "max_chars=0 is the longest text that is read, in characters: it must be positive"),
+        ({"engine": "rya"}, "engine='rya' is unknown; did you mean 'ray'?"),
         ({"workers": 0}, "workers=0 must be 1 or more"),
         ({"threads": 0}, "threads=0 must be 1 or more, or null"),
     ],

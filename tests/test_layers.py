@@ -34,7 +34,7 @@ FLOORS = (
     {"readers"},
     {"comparison", "evaluation", "joint", "shards", "outputs", "reports"},
     {"workers"},
-    {"batch", "library"},
+    {"batch", "cluster", "library"},
     {"reports.marking", "reports.charts", "reports.pages"},
     {"reports.articles", "reports.comparison", "reports.card"},
     {"reports.run"},
@@ -43,7 +43,7 @@ FLOORS = (
     {"shell"},
 )
 FLOOR = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
-HEAVY = {"torch", "transformers", "datasets", "sklearn", "skops", "onnx", "onnxruntime", "pyarrow", "trafilatura", "zstandard"}
+HEAVY = {"torch", "transformers", "datasets", "sklearn", "skops", "onnx", "onnxruntime", "ray", "pyarrow", "trafilatura", "zstandard"}
 STARRED = {
     "casing",
     "windows",

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import IO, Any
 
@@ -17,7 +18,9 @@ from sitrep.errors import InputError
 from sitrep.formats.files import Reject, RowError, refuse
 from sitrep.outputs import finish_output, output_files
 from sitrep.shards import GrowingOutput, Shard, cut_shards
-from sitrep.workers import LoadReader, read_shards
+from sitrep.workers import LoadReader, Result, read_shards
+
+IN_THIS_PROCESS = partial(read_shards, n_workers=1)
 
 
 @dataclass
@@ -62,7 +65,7 @@ def predict_to_file(
     *,
     overwrite: bool,
     strict: bool,
-    n_workers: int = 1,
+    read: Callable[[Iterator[Shard], LoadReader], Iterator[Result]] = IN_THIS_PROCESS,
     watch: Callable[[Iterable[Shard]], Iterable[Shard]] = iter,
 ) -> Summary:
     """Write the articles of `read_input` to `output` as the reader that `load` makes predicts them.
@@ -73,6 +76,7 @@ def predict_to_file(
             else is refused.
         overwrite: start anew instead of refusing a finished output or going on with an unfinished one.
         strict: stop at the first row that cannot be read instead of writing it to `<output>.rejected.jsonl`.
+        read: gives each shard with what a reader makes of it, in order.
         watch: wraps the shards as they are read, to show how far the job is.
 
     Raises:
@@ -87,7 +91,7 @@ def predict_to_file(
         with rejected_partial.open("w", encoding="utf-8") as rejects:
             reject = refuse if strict else _rejecter(rejects, summary)
             shards = cut_shards(_count_ids(read_input(reject=reject), summary))
-            for shard, made in read_shards(iter(watch(_skip_done(shards, growing))), load, n_workers):
+            for shard, made in read(iter(watch(_skip_done(shards, growing))), load):
                 growing.append(shard, made)
         for done in growing.done:
             summary.found.update(done.found)

@@ -24,6 +24,8 @@ POOLINGS = ("mean", "max")
 THRESHOLDS = ("dev", "fixed")
 FIXED_THRESHOLD = 0.5
 CALIBRATED = "calibrated"
+RAY = "ray"
+ENGINES = ("local", RAY)
 AUTO = "auto"  # the fastest on this machine
 BACKENDS = (AUTO, "torch", "onnx", "int8")
 
@@ -260,12 +262,14 @@ class PredictConfig:
     min_score: int | float | str | None
     overwrite: bool
     strict: bool
+    engine: str
     workers: int
     threads: int | None
     backend: str
     device: str
 
     def __post_init__(self) -> None:
+        _require(self.engine in ENGINES, f"engine={self.engine!r} is unknown{did_you_mean(self.engine, ENGINES)}")
         _require(self.workers >= 1, f"workers={self.workers} must be 1 or more")
         _require(self.threads is None or self.threads >= 1, f"threads={self.threads} must be 1 or more, or null")
         _require(bool(self.run), "run=[] names no run")

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from sitrep.articles import Article
 from sitrep.batch import Summary, predict_to_file, unfinished
-from sitrep.config import AUTO, PredictConfig
+from sitrep.cluster import read_on_cluster
+from sitrep.config import AUTO, RAY, PredictConfig
 from sitrep.formats import read_articles
 from sitrep.formats.files import Reject
 from sitrep.joint import digests, load_joint, open_joint
@@ -19,7 +20,9 @@ from sitrep.outputs import check_ending, output_files
 from sitrep.processes import n_cores
 from sitrep.readers import describe_left_out
 from sitrep.runs import Run
+from sitrep.shards import Shard
 from sitrep.terminal import console, count_table, say, track
+from sitrep.workers import LoadReader, Result, read_shards
 
 log = logging.getLogger(__name__)
 
@@ -36,19 +39,30 @@ def predict(config: PredictConfig) -> int:
     threads = config.threads or pinned.get("threads") or max(1, n_cores() // config.workers)
     backend = pinned.get("backends", AUTO) if config.backend == AUTO else config.backend
     reader = load_joint(runs, config.device, config.min_score, backend, threads)
-    load = partial(load_joint, runs, config.device, config.min_score, reader.backends, threads) if config.workers > 1 else lambda: reader
+    load = partial(load_joint, _anywhere(runs), config.device, config.min_score, reader.backends, threads)
     summary = predict_to_file(
         partial(_read_input, config),
-        load,
+        load if config.workers > 1 or config.engine == RAY else lambda: reader,
         output,
         {**_made_by(config, runs), "backends": reader.backends, "threads": threads},
         overwrite=config.overwrite,
         strict=config.strict,
-        n_workers=config.workers,
+        read=_engine(config, threads),
         watch=partial(track, description="shards"),
     )
     _say_what_became(summary, config, time.monotonic() - began)
     return 0 if summary.n_articles else 1
+
+
+def _anywhere(runs: Mapping[str, Run]) -> dict[str, Run]:
+    """Return the runs under paths that hold in any working folder, on any machine that shares the file system."""
+    return {task: Run(run.path.resolve()) for task, run in runs.items()}
+
+
+def _engine(config: PredictConfig, threads: int) -> Callable[[Iterator[Shard], LoadReader], Iterator[Result]]:
+    if config.engine == RAY:
+        return partial(read_on_cluster, n_workers=config.workers, threads=threads, n_gpus=int(config.device.startswith("cuda")))
+    return partial(read_shards, n_workers=config.workers)
 
 
 def _made_by(config: PredictConfig, runs: Mapping[str, Run]) -> dict[str, Any]:

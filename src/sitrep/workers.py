@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import connection
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from sitrep.articles import Article
 from sitrep.errors import InputError
@@ -34,12 +34,14 @@ class ShardReader(Protocol):
 
 
 LoadReader = Callable[[], ShardReader]
+Result = tuple[Shard, ShardOutput]
+Handle = TypeVar("Handle")
 
 _load: LoadReader  # of a worker
 _reader: ShardReader | None = None
 
 
-def read_shards(shards: Iterator[Shard], load: LoadReader, n_workers: int) -> Iterator[tuple[Shard, ShardOutput]]:
+def read_shards(shards: Iterator[Shard], load: LoadReader, n_workers: int) -> Iterator[Result]:
     """Yield each shard with what a reader makes of it, in order; at most AHEAD shards a worker are held.
 
     load: makes the reader; called once in each worker, and must be picklable where there are several
@@ -47,26 +49,56 @@ def read_shards(shards: Iterator[Shard], load: LoadReader, n_workers: int) -> It
     Raises:
         InputError: if a worker dies.
     """
-    if n_workers == 1:
-        reader = load()
-        for shard in shards:
-            yield shard, read_shard(reader, shard.articles)
+    if n_workers > 1:
+        yield from _read_in_processes(shards, load, n_workers)
         return
+    reader = load()
+    for shard in shards:
+        yield shard, read_shard(reader, shard.articles)
+
+
+def _read_in_processes(shards: Iterator[Shard], load: LoadReader, n_workers: int) -> Iterator[Result]:
     others = set(multiprocessing.active_children())
     pool = ProcessPoolExecutor(n_workers, multiprocessing.get_context("spawn"), _begin_worker, (load,))
-    waiting: deque[tuple[Shard, Future[ShardOutput]]] = deque()
+
+    def result(shard: Shard, future: Future[ShardOutput]) -> ShardOutput:
+        try:
+            return future.result()
+        except BrokenProcessPool as error:
+            raise worker_died(shard) from error
+
     try:
-        for shard in shards:
-            waiting.append((shard, pool.submit(_read_in_worker, shard.articles)))
-            if len(waiting) == AHEAD * n_workers:
-                yield _first(waiting)
-        while waiting:
-            yield _first(waiting)
+        yield from in_order(shards, lambda shard: pool.submit(_read_in_worker, shard.articles), result, AHEAD * n_workers)
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
         for worker in set(multiprocessing.active_children()) - others:  # idle where all is done; else what they do is lost anyway
             worker.terminate()
             worker.join()
+
+
+def in_order(
+    shards: Iterator[Shard], submit: Callable[[Shard], Handle], result: Callable[[Shard, Handle], ShardOutput], n_ahead: int
+) -> Iterator[Result]:
+    """Yield each shard with its result, in order, while up to `n_ahead` are with the workers.
+
+    submit: hands a shard out; result: waits for what became of it
+    """
+    waiting: deque[tuple[Shard, Handle]] = deque()
+    for shard in shards:
+        waiting.append((shard, submit(shard)))
+        if len(waiting) == n_ahead:
+            first, handle = waiting.popleft()
+            yield first, result(first, handle)
+    for first, handle in waiting:
+        yield first, result(first, handle)
+
+
+def worker_died(shard: Shard) -> InputError:
+    """Return the error that says so."""
+    return InputError(
+        f"a worker died while shard {shard.number} (from article {shard.articles[0].id!r}) or one of the next was read: killed, or "
+        "out of memory; what is done is kept, and the same command goes on; workers=1 takes the least memory"
+    )
 
 
 def read_shard(reader: ShardReader, articles: list[Article]) -> ShardOutput:
@@ -77,17 +109,6 @@ def read_shard(reader: ShardReader, articles: list[Article]) -> ShardOutput:
         found.update(span.label for span in article.spans)
         found.update(f"{name}={label}" for name, labels in article.labels.items() for label in labels)
     return ShardOutput("".join(lines).encode(), found, reader.left_out() - before)
-
-
-def _first(waiting: deque[tuple[Shard, Future[ShardOutput]]]) -> tuple[Shard, ShardOutput]:
-    shard, future = waiting.popleft()
-    try:
-        return shard, future.result()
-    except BrokenProcessPool as error:
-        raise InputError(
-            f"a worker died while shard {shard.number} (from article {shard.articles[0].id!r}) or one of the next was read: killed, or "
-            "out of memory; what is done is kept, and the same command goes on; workers=1 takes the least memory"
-        ) from error
 
 
 def _begin_worker(load: LoadReader) -> None:
