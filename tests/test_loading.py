@@ -11,7 +11,18 @@ EVALUATE = {
     "run": "latest", "split": None, "articles": None, "name": None, "format": None, "text_dir": None, "drop_labels": [],
     "target_precision": None, "device": "cpu",
 }  # fmt: skip
-PREDICT = {"input": "in", "output": "out.jsonl", "format": None, "min_score": None, "overwrite": False, "strict": False, "device": "cpu"}
+PREDICT = {
+    "input": "in",
+    "output": "out.jsonl",
+    "format": None,
+    "text_field": "text",
+    "id_field": "id",
+    "max_chars": 10,
+    "min_score": None,
+    "overwrite": False,
+    "strict": False,
+    "device": "cpu",
+}
 COMPARE = {"runs": ["a", "b"], "name": "test", "output": None, "fail_below": None}
 
 
