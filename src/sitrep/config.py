@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from sitrep.errors import did_you_mean
 from sitrep.errors import require as _require
 from sitrep.loading import load  # noqa: F401  (imported from here, together with the schema that it is to fill)
-from sitrep.model_config import ModelConfig, TfidfConfig  # noqa: F401  (a part of that schema)
+from sitrep.model_config import DistilConfig, ModelConfig, TfidfConfig  # noqa: F401  (a part of that schema)
 
 NER = "ner"
 MLM = "mlm"
@@ -175,7 +175,10 @@ class CrossValidationConfig:
 
 @dataclass(frozen=True)
 class TrainConfig:
-    """configs/train.yaml"""
+    """configs/train.yaml
+
+    distil_from: the run whose scores are learnt, as `distil` says; None: the labels alone are
+    """
 
     task: TaskConfig
     data: DataConfig
@@ -186,10 +189,14 @@ class TrainConfig:
     target_precision: float
     strict: bool
     device: str
+    distil_from: str | None = None
+    distil: DistilConfig | None = None
 
     def __post_init__(self) -> None:
         _require(0 < self.target_precision <= 1, f"target_precision={self.target_precision} must lie above 0, and at 1 at most")
         is_ner = self.task.kind == NER
+        if self.distil_from:
+            self._check_distilling(f"distil_from={self.distil_from}")
         _require(
             self.task.kind != MLM or self.cv.folds is None,
             f"cv.folds={self.cv.folds}: task={self.task.name} learns without labels, so that there are no scores to pool; leave cv out",
@@ -203,6 +210,12 @@ class TrainConfig:
         _require(
             self.model.kind != "tfidf" or not is_ner, f"model=tfidf is the baseline for class fields; for {self.task.name} use model=lookup"
         )
+
+    def _check_distilling(self, what: str) -> None:
+        _require(self.distil is not None, f"{what}: distil=null does not say how; give distil.temperature and distil.weight")
+        _require(self.model.kind == "encoder", f"{what}: a {self.model.kind} model cannot learn scores; choose model=minilm3")
+        _require(self.task.kind != MLM, f"{what}: task={self.task.name} learns from texts alone; leave it out")
+        _require(self.cv.folds is None, f"{what}: in a cross-validation its teacher may have learnt from what is held out; leave one out")
 
 
 @dataclass(frozen=True)

@@ -45,6 +45,25 @@ def log_partition(emissions: Tensor, mask: Tensor, transitions: Tensor) -> Tenso
     return torch.logsumexp(forward_scores(emissions, mask, transitions)[:, -1], dim=1)
 
 
+def divergence(theirs: tuple[Tensor, Tensor], ours: tuple[Tensor, Tensor], mask: Tensor) -> Tensor:
+    """Return (n_sequences,): the Kullback-Leibler divergence of our distribution over paths from theirs.
+
+    theirs, ours: emissions and transitions, of the same shapes
+    """
+    emissions, transitions = theirs
+    alphas, betas = forward_scores(emissions, mask, transitions), backward_scores(emissions, mask, transitions)
+    total = torch.logsumexp(alphas[:, -1], dim=1)
+    steps = (alphas + betas - total[:, None, None]).exp() * mask.unsqueeze(2)
+    after = (emissions + betas)[:, 1:]
+    moves = (alphas[:, :-1, :, None] + transitions + after.unsqueeze(2) - total[:, None, None, None]).exp() * mask[:, 1:, None, None]
+
+    def surprise(emissions: Tensor, transitions: Tensor) -> Tensor:
+        expected = (steps * emissions).sum(dim=(1, 2)) + (moves.sum(dim=1) * transitions).sum(dim=(1, 2))
+        return log_partition(emissions, mask, transitions) - expected
+
+    return surprise(*ours) - surprise(*theirs)
+
+
 def best_paths(emissions: Tensor, mask: Tensor, transitions: Tensor) -> list[list[int]]:
     """Return the path of highest score of each sequence (Viterbi 1967), as long as its mask says."""
     best = emissions[:, 0]
