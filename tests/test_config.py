@@ -18,6 +18,8 @@ TOPICS = {
 }
 SETTINGS = {"max_ngram": 1, "min_articles": 1, "sublinear": True, "balanced": True, "inverse_penalty": 1.0}
 TFIDF = {"model__kind": "tfidf", "model__tfidf": SETTINGS}
+ENCODER = {"model__kind": "encoder", "model__path": "x"}
+STUDENT = {**ENCODER, "distil_from": "models/a/1", "distil": {"temperature": 2.0, "weight": 0.5}}
 
 
 def test_a_part_that_may_be_missing_is_checked_like_any_other():
@@ -53,6 +55,24 @@ def test_a_part_that_may_be_missing_is_checked_like_any_other():
         ({**TOPICS, "task__thresholds": "fxed"}, ["task.thresholds=fxed is unknown", "did you mean 'fixed'?"]),
         ({"task__thresholds": "dev"}, ["task.thresholds=dev: a ner task has no thresholds"]),
         ({**TOPICS, "task__kind": "multi-class"}, ["task.thresholds=dev: a multi-class task has no thresholds"]),
+        ({**ENCODER, "model__layers": []}, ["model.layers=[] must name one layer or more"]),
+        ({**ENCODER, "model__layers": [2, 0]}, ["model.layers=[2, 0] must name", "in rising order, such as [0,2,5]"]),
+        ({**ENCODER, "model__layers": [1, 1]}, ["model.layers=[1, 1] must name", "each once"]),
+        ({**ENCODER, "model__layers": [-1]}, ["model.layers=[-1] must name", "counted from 0"]),
+        ({"model__layers": [0]}, ["model.layers=[0]: a lookup model has no layers"]),
+        ({**STUDENT, "distil": None}, ["distil_from=models/a/1: distil=null does not say how"]),
+        ({**STUDENT, "distil": {"temperature": 0.0, "weight": 0.5}}, ["distil.temperature=0.0 must be positive"]),
+        (
+            {**STUDENT, "distil": {"temperature": 2.0, "weight": 0.0}},
+            ["distil.weight=0.0 is the teacher's share of the loss: 0 < weight <= 1"],
+        ),
+        ({**STUDENT, "distil": {"temperature": 2.0, "weight": 1.5}}, ["distil.weight=1.5"]),
+        ({**STUDENT, "model__kind": "lookup"}, ["distil_from=models/a/1: a lookup model cannot learn scores"]),
+        ({**STUDENT, "cv": {"folds": 5, "fold": 0}}, ["distil_from=models/a/1: in a cross-validation its teacher may have learnt from"]),
+        (
+            {**STUDENT, "task__name": "mlm", "task__kind": "mlm", "task__labels": [], "task__leave_out": []},
+            ["distil_from=models/a/1: task=mlm learns from texts alone"],
+        ),
         ({"target_precision": 0.0}, ["target_precision=0.0 must lie above 0, and at 1 at most"]),
         ({"target_precision": 1.1}, ["target_precision=1.1 must lie above 0"]),
         ({"data__split_by": "dates"}, ["data.split_by='dates' is unknown", "did you mean 'date'?"]),

@@ -31,6 +31,7 @@ CASES = {
     "data/insightcrime": ("train", "data=insightcrime", "data.path=x", "task=topics"),
     "data/satp": ("train", "data=satp", "data.path=x", "task=topics"),
     "model/minilm": ("train", "model=minilm"),
+    "model/minilm3": ("train", "model=minilm3"),
     "model/hub": ("train", "model=hub", "model.path=x"),
     "model/lookup": ("train", "model=lookup"),
     "model/tfidf": ("train", "model=tfidf", "task=topics"),

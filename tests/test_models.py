@@ -135,6 +135,55 @@ def test_the_share_of_attention_that_is_dropped(config, tmp_path, kind, share):
     assert getattr(network.body.config, name) == (own[name] if share is None else share)
 
 
+LAYERED = sorted(FAMILIES.keys() - {"byte-bpe-prefix"})
+
+
+@pytest.mark.parametrize("kind", LAYERED)
+@pytest.mark.parametrize("kept", [[1], [0, 2]])
+def test_some_layers_of_an_encoder(config, tmp_path, kind, kept):
+    encoder = write_encoder(tmp_path / "encoder", kind, n_layers=3)
+    whole, student = (build_model(replace(config.model, path=str(encoder), layers=layers), config.task) for layers in (None, kept))
+    theirs, ours = whole.network.body.base_model, student.network.body.base_model
+    for place, layer in enumerate(kept):
+        expected, found = theirs.encoder.layer[layer].state_dict(), ours.encoder.layer[place].state_dict()
+        assert expected.keys() == found.keys() and all(torch.equal(expected[name], found[name]) for name in found)
+    for name, tensor in ours.embeddings.state_dict().items():
+        assert torch.equal(tensor, theirs.embeddings.state_dict()[name])
+    assert max(depth for depth in student.depths().values() if depth is not None) == len(kept)
+    student.save(tmp_path / "checkpoint")
+    settings = json.loads((tmp_path / "checkpoint" / "config.json").read_text())
+    assert settings["num_hidden_layers"] == len(kept)
+    inputs = {"input_ids": torch.tensor([[2, 7, 9, 3]]), "attention_mask": torch.ones(1, 4, dtype=torch.long)}
+    plain = transformers.AutoModelForTokenClassification.from_pretrained(tmp_path / "checkpoint").eval()
+    assert torch.equal(plain(**inputs).logits, student.network.eval().score(**inputs))
+    assert torch.equal(load_model(tmp_path / "checkpoint").network.score(**inputs), student.network.score(**inputs))
+
+
+def test_all_layers_by_number_are_all_layers(config):
+    whole, student = (build_model(replace(config.model, layers=layers), config.task).network.body.state_dict() for layers in (None, [0, 1]))
+    encoder = [name for name in whole if "classifier" not in name]
+    assert whole.keys() == student.keys() and all(torch.equal(whole[name], student[name]) for name in encoder)
+
+
+def test_layers_that_an_encoder_does_not_have(config, encoder, tmp_path):
+    with pytest.raises(InputError, match=rf"model.layers=\[0, 2\]: {encoder} has 2 layers, 0 to 1; name some of these"):
+        build_model(replace(config.model, layers=[0, 2]), config.task)
+    other = write_encoder(tmp_path / "encoder", "byte-bpe-prefix")
+    with pytest.raises(
+        InputError, match=r"model.layers=\[0\]: the layers of .* \(modernbert\) are not all of a kind, .* model.layers=null"
+    ):
+        build_model(replace(config.model, path=str(other), layers=[0]), config.task)
+
+
+def test_the_student_of_the_default_encoder_has_three_of_its_layers():
+    whole, student = (compose("train", f"model={name}") for name in ("minilm", "minilm3"))
+    theirs, ours = (build_model(config.model, config.task).network.body.base_model for config in (whole, student))
+    assert len(ours.encoder.layer) == 3
+    for layer, place in zip(student.model.layers, ours.encoder.layer, strict=True):
+        expected = theirs.encoder.layer[layer].state_dict()
+        assert all(torch.equal(tensor, expected[name]) for name, tensor in place.state_dict().items())
+
+
 def test_an_encoder_can_only_come_from_a_finished_run(config):
     with pytest.raises(InputError, match="run=nowhere: no run there"):
         build_model(replace(config.model, init_from="nowhere"), config.task)

@@ -69,7 +69,9 @@ def outcome(run: Run) -> dict:
     }
 
 
-def test_a_killed_training_ends_with_the_weights_of_an_undisturbed_one(arguments, tmp_path):
+@pytest.mark.parametrize("taught", [False, True])
+def test_a_killed_training_ends_with_the_weights_of_an_undisturbed_one(arguments, ner_run, tmp_path, taught):
+    arguments += [f"distil_from={ner_run.path}", f"model.init_from={ner_run.path}", "model.layers=[1]"] if taught else []
     whole, killed = tmp_path / "whole", tmp_path / "killed"
     for home in (whole, killed):
         home.mkdir()

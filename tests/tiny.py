@@ -82,18 +82,18 @@ def own_data(corpus: Path) -> list[str]:
     return ["data=own", f"data.path={corpus}", *(f"data.labels.{field}=[{','.join(names)}]" for field, names in labels.items())]
 
 
-SIZES = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 64, "max_position_embeddings": 64}
+SIZES = {"hidden_size": 32, "num_attention_heads": 2, "intermediate_size": 64, "max_position_embeddings": 64}
 FAMILIES = {"wordpiece": BertConfig, "byte-bpe": RobertaConfig, "byte-bpe-prefix": ModernBertConfig, "unigram": DebertaV2Config}
 
 
-def write_encoder(folder: Path, kind: str = "wordpiece", *, mask_token: str | None = None) -> Path:
-    """Write an untrained encoder of two thin layers, with its tokenizer, as the family of that kind of tokenizer has them."""
+def write_encoder(folder: Path, kind: str = "wordpiece", *, mask_token: str | None = None, n_layers: int = 2) -> Path:
+    """Write an untrained encoder of thin layers, with its tokenizer, as the family of that kind of tokenizer has them."""
     tokenizer = train_tokenizer(kind, project_sentences())
     if mask_token:
         tokenizer.add_special_tokens({"mask_token": mask_token})
     set_seed(0)
     special = {f"{name}_token_id": getattr(tokenizer, f"{name}_token_id") for name in ("pad", "cls", "sep")}
-    network = AutoModel.from_config(FAMILIES[kind](vocab_size=len(tokenizer), **SIZES, **special))
+    network = AutoModel.from_config(FAMILIES[kind](vocab_size=len(tokenizer), **SIZES, **special, num_hidden_layers=n_layers))
     network.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     return folder

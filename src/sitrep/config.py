@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from sitrep.errors import did_you_mean
 from sitrep.errors import require as _require
 from sitrep.loading import load  # noqa: F401  (imported from here, together with the schema that it is to fill)
-from sitrep.model_config import ModelConfig, TfidfConfig  # noqa: F401  (a part of that schema)
+from sitrep.model_config import DistilConfig, ModelConfig, TfidfConfig  # noqa: F401  (a part of that schema)
 
 NER = "ner"
 MLM = "mlm"
@@ -23,11 +23,6 @@ PRECISIONS = ("auto", "fp32", "bf16")
 POOLINGS = ("mean", "max")
 THRESHOLDS = ("dev", "fixed")
 FIXED_THRESHOLD = 0.5
-CALIBRATED = "calibrated"
-RAY = "ray"
-ENGINES = ("local", RAY)
-AUTO = "auto"  # the fastest on this machine
-BACKENDS = (AUTO, "torch", "onnx", "int8")
 
 
 @dataclass(frozen=True)
@@ -182,7 +177,10 @@ class CrossValidationConfig:
 
 @dataclass(frozen=True)
 class TrainConfig:
-    """configs/train.yaml"""
+    """configs/train.yaml
+
+    distil_from: the run whose scores are learnt, as `distil` says; None: the labels alone are
+    """
 
     task: TaskConfig
     data: DataConfig
@@ -193,10 +191,14 @@ class TrainConfig:
     target_precision: float
     strict: bool
     device: str
+    distil_from: str | None = None
+    distil: DistilConfig | None = None
 
     def __post_init__(self) -> None:
         _require(0 < self.target_precision <= 1, f"target_precision={self.target_precision} must lie above 0, and at 1 at most")
         is_ner = self.task.kind == NER
+        if self.distil_from:
+            self._check_distilling(f"distil_from={self.distil_from}")
         _require(
             self.task.kind != MLM or self.cv.folds is None,
             f"cv.folds={self.cv.folds}: task={self.task.name} learns without labels, so that there are no scores to pool; leave cv out",
@@ -211,9 +213,11 @@ class TrainConfig:
             self.model.kind != "tfidf" or not is_ner, f"model=tfidf is the baseline for class fields; for {self.task.name} use model=lookup"
         )
 
-
-def _require_backend(word: str) -> None:
-    _require(word in BACKENDS, f"backend={word!r} is unknown{did_you_mean(word, BACKENDS)}")
+    def _check_distilling(self, what: str) -> None:
+        _require(self.distil is not None, f"{what}: distil=null does not say how; give distil.temperature and distil.weight")
+        _require(self.model.kind == "encoder", f"{what}: a {self.model.kind} model cannot learn scores; choose model=minilm3")
+        _require(self.task.kind != MLM, f"{what}: task={self.task.name} learns from texts alone; leave it out")
+        _require(self.cv.folds is None, f"{what}: in a cross-validation its teacher may have learnt from what is held out; leave one out")
 
 
 @dataclass(frozen=True)
@@ -233,7 +237,7 @@ class EvaluateConfig:
 
     def __post_init__(self) -> None:
         target = self.target_precision
-        _require_backend(self.backend)
+        require_backend(self.backend)
         _require(
             target is None or self.backend == "torch",
             f"target_precision={target} with backend={self.backend}: thresholds are fitted to torch's scores; leave backend out",
@@ -246,48 +250,6 @@ class EvaluateConfig:
         what = "the split" if self.name in SPLITS else "cross-validation"
         _require(self.name not in TAKEN_NAMES, f"name={self.name} is reserved for {what}; choose another")
         _require("/" not in (self.name or "") and not (self.name or "").startswith("."), f"name={self.name!r} must be a plain file name")
-
-
-@dataclass(frozen=True)
-class PredictConfig:
-    """configs/predict.yaml"""
-
-    run: list[str]
-    input: str
-    output: str
-    format: str | None
-    text_field: str
-    id_field: str
-    max_chars: int
-    min_score: int | float | str | None
-    overwrite: bool
-    strict: bool
-    engine: str
-    workers: int
-    threads: int | None
-    backend: str
-    device: str
-
-    def __post_init__(self) -> None:
-        _require(self.engine in ENGINES, f"engine={self.engine!r} is unknown{did_you_mean(self.engine, ENGINES)}")
-        _require(self.workers >= 1, f"workers={self.workers} must be 1 or more")
-        _require(self.threads is None or self.threads >= 1, f"threads={self.threads} must be 1 or more, or null")
-        _require(bool(self.run), "run=[] names no run")
-        _require_backend(self.backend)
-        _require(bool(self.text_field and self.id_field), "text_field= and id_field= must name a column or key")
-        _require(self.text_field != self.id_field, f"text_field={self.text_field} and id_field={self.id_field} must not be the same")
-        _require(self.max_chars > 0, f"max_chars={self.max_chars} is the longest text that is read, in characters: it must be positive")
-        check_min_score(self.min_score)
-
-
-def check_min_score(min_score: float | str | None) -> None:
-    """Refuse what is no least score.
-
-    Raises:
-        InputError: if `min_score` is neither a number from 0 to 1 nor `calibrated` nor None.
-    """
-    is_valid = min_score in (None, CALIBRATED) if isinstance(min_score, str | None) else 0 <= min_score <= 1
-    _require(is_valid, f"min_score={min_score} must be a number from 0 to 1, {CALIBRATED}, or null for all that is found")
 
 
 @dataclass(frozen=True)

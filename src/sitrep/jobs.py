@@ -31,6 +31,7 @@ from sitrep.reports.card import write_model_card
 from sitrep.reports.comparison import write_comparison_report
 from sitrep.reports.run import write_run_report
 from sitrep.runs import SCHEMA_VERSION, Run, describe_task, open_run, write_json
+from sitrep.teachers import check_teacher
 from sitrep.terminal import (
     comparison_legend,
     comparison_table,
@@ -59,8 +60,11 @@ def _train(config: TrainConfig, run: Run, *, resumed: bool) -> int:
     began = time.monotonic() - (run.seconds_so_far() if resumed else 0)
     if config.model.init_from and not resumed:  # `latest` would be another run tomorrow
         config = replace(config, model=replace(config.model, init_from=str(_encoder_run(config).path)))
+    if config.distil_from and not resumed:
+        config = replace(config, distil_from=str(open_run(config.distil_from).path))
     corpus = _load_corpus_once(config)
     data_sha256 = fingerprint(corpus.articles)
+    facts = {"teacher": check_teacher(config, corpus, data_sha256)} if config.distil_from else {}
     log.info(
         "%s: %s in %d train, %d dev and %d test articles of %s",
         config.task.name, describe_task(config.task), len(corpus.train), len(corpus.dev), len(corpus.test), config.data.path,
@@ -68,10 +72,12 @@ def _train(config: TrainConfig, run: Run, *, resumed: bool) -> int:
     with run.lock() if is_writer() else nullcontext():
         if resumed and run.info()["data_sha256"] != data_sha256:
             raise InputError(f"resume={run.path}: the articles of {config.data.path} have changed since it began; train anew")
+        if resumed and run.info().get("teacher") != facts.get("teacher"):
+            raise InputError(f"resume={run.path}: its teacher {config.distil_from} has changed since it began; train anew")
         if is_writer():
-            run.go_on() if resumed else run.begin(config, data_sha256)
+            run.go_on() if resumed else run.begin(config, data_sha256, **facts)
         try:
-            reader, facts = fit_reader(config, corpus, run)
+            reader, learnt = fit_reader(config, corpus, run)
         except BaseException:
             if is_writer() and not resumed and not run.has_learnt():
                 run.forget()
@@ -90,7 +96,7 @@ def _train(config: TrainConfig, run: Run, *, resumed: bool) -> int:
             for name in evaluated
         ]  # fmt: skip
         sizes = {name: len(corpus.split(name)) for name in SPLITS}
-        run.finish(seconds=round(time.monotonic() - began, 1), n_articles=sizes, **facts)
+        run.finish(seconds=round(time.monotonic() - began, 1), n_articles=sizes, **learnt)
         run.drop_states()
         _write_pages(run, config.task)
     for metrics in scores:

@@ -13,9 +13,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from sitrep.articles import Article
-from sitrep.config import check_min_score
 from sitrep.errors import InputError
 from sitrep.joint import JointReader, load_joint, open_joint
+from sitrep.predict_config import check_min_score
 
 Reference = str | os.PathLike[str]  # a run folder, `latest`, or `latest:TASK`
 

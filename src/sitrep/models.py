@@ -11,6 +11,7 @@ import importlib.util
 import json
 import re
 import shutil
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -117,6 +118,8 @@ def build_model(config: ModelConfig, task: TaskConfig) -> Model:
         if config.init_from and names:  # the scorer of words fits all texts, and shares its weights with the encoder
             _draw_head(body)
         _tell_case(body, config, task, tokenizer, source)
+        if config.layers:
+            _keep_layers(body, config.layers, source)
     except (OSError, ValueError, SafetensorError) as error:
         raise InputError(f"model.path={source}: cannot be loaded as encoder with tokenizer: {_first_line(error)}") from error
     longest = _longest(body) or task.windows.max_tokens
@@ -177,6 +180,32 @@ def _tell_case(body: PreTrainedModel, config: ModelConfig, task: TaskConfig, tok
         wider.weight.data = torch.cat([table.weight.data, table.weight.data[:1].expand(n_new, -1)])
         setattr(body.base_model.embeddings, TYPE_TABLE, wider)
         body.config.update({"type_vocab_size": n_known + n_new, CASE_KEY: [0, *range(n_known, n_known + n_new)]})
+
+
+def _keep_layers(body: PreTrainedModel, kept: Sequence[int], source: str) -> None:
+    """Drop the other layers, in the network and in its config, so that the checkpoint opens as any other of its family.
+
+    Raises:
+        InputError: if the encoder has fewer layers, or its layers are not a list of equals.
+    """
+    n_layers = getattr(body.config, "num_hidden_layers", None)
+    stacks = [
+        (name, module)
+        for name, module in body.base_model.named_modules()
+        if isinstance(module, torch.nn.ModuleList) and LAYER.search(f".{name}.0.") and len(module) == n_layers
+    ]
+    if len(stacks) != 1 or getattr(body.config, "layer_types", None):
+        raise InputError(
+            f"model.layers={list(kept)}: the layers of {source} ({body.config.model_type}) are not all of a kind, and cannot be dropped; "
+            "set model.layers=null"
+        )
+    ((name, layers),) = stacks
+    if kept[-1] >= len(layers):
+        raise InputError(
+            f"model.layers={list(kept)}: {source} has {len(layers)} layers, 0 to {len(layers) - 1}; name some of these, or null for all"
+        )
+    body.base_model.set_submodule(name, torch.nn.ModuleList(layers[index] for index in kept))
+    body.config.num_hidden_layers = len(kept)
 
 
 def _windower(tokenizer: PreTrainedTokenizerBase, task: TaskConfig, body: PreTrainedModel) -> Windower:

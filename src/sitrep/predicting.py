@@ -12,11 +12,11 @@ from typing import Any
 from sitrep.articles import Article
 from sitrep.batch import Summary, predict_to_file, unfinished
 from sitrep.cluster import read_on_cluster
-from sitrep.config import AUTO, RAY, PredictConfig
 from sitrep.formats import read_articles
 from sitrep.formats.files import Reject
 from sitrep.joint import digests, load_joint, open_joint
 from sitrep.outputs import check_ending, output_files
+from sitrep.predict_config import AUTO, RAY, PredictConfig
 from sitrep.processes import n_cores
 from sitrep.readers import describe_left_out
 from sitrep.runs import Run

@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from sitrep.articles import Article
 from sitrep.calibration import Calibration, load_calibration
-from sitrep.config import BACKENDS, CALIBRATED, MLM, TaskConfig, TrainConfig
+from sitrep.config import MLM, TaskConfig, TrainConfig
 from sitrep.corpus import Corpus
 from sitrep.errors import InputError, did_you_mean
 from sitrep.lookup import fit_lookup, load_lookup
+from sitrep.predict_config import BACKENDS, CALIBRATED
 from sitrep.processes import is_writer, n_processes, share
 from sitrep.runs import Run, open_run
 
@@ -233,14 +234,16 @@ def _train_encoder(config: TrainConfig, corpus: Corpus, run: Run, device: torch.
     """Return the trained model; goes on from the run's last state, if there is one."""
     from transformers import set_seed
 
+    from sitrep.distillation import load_teacher
     from sitrep.models import build_model
     from sitrep.training import encode_training, tokens_per_second, train_model
 
     set_seed(config.seed)  # the fresh head is drawn at random
     model = build_model(config.model, config.task)
+    teacher = load_teacher(config, model, device) if config.distil_from else None
     data = encode_training(model, corpus.train)
     _report_lost(data.ledger, model.head, strict=config.strict)
-    rate = tokens_per_second(model, data, config.trainer, device)
+    rate = tokens_per_second(model, data, config.trainer, device, teacher)
     minutes = config.trainer.epochs * data.n_tokens * 1.1 / rate / 60  # a tenth more for reading dev after each epoch
     log.info(
         "%d windows, %d tokens an epoch; %d epochs at %.0f tokens/s take about %.0f min on %s",
@@ -253,7 +256,7 @@ def _train_encoder(config: TrainConfig, corpus: Corpus, run: Run, device: torch.
         model.network.begin(data.rows)
     if is_writer():
         run.cut_history(int(state.name.rpartition("-")[2]) if state else 0)
-    train_model(model, config.trainer, data, corpus.dev, run, seed=config.seed, device=device, state=state)
+    train_model(model, config.trainer, data, corpus.dev, run, seed=config.seed, device=device, state=state, teacher=teacher)
     facts = {"device": str(device), "n_parameters": model.n_parameters, "train_ledger": [asdict(lost) for lost in data.ledger]}
     return model, facts
 

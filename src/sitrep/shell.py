@@ -48,7 +48,7 @@ SCHEMAS: dict[str, type] = {
 JOBS: dict[str, Callable[..., int]] = {name: getattr(jobs, name) for name in SCHEMAS}
 PATH_KEYS = {
     "run", "runs", "input", "output", "articles", "text_dir", "text_field", "id_field",  # a column may have any name
-    "data.path", "data.text_dir", "data.splits_path", "model.path", "model.init_from", "task.leave_out",
+    "data.path", "data.text_dir", "data.splits_path", "model.path", "model.init_from", "task.leave_out", "distil_from",
 }  # fmt: skip
 
 

@@ -24,6 +24,7 @@ from transformers import EarlyStoppingCallback, Trainer, TrainerCallback, Traine
 from sitrep.articles import Article
 from sitrep.backends import TorchBackend
 from sitrep.config import TrainerConfig
+from sitrep.distillation import Teacher, batch_loss
 from sitrep.errors import InputError
 from sitrep.heads.base import Head, Row, row_shape, to_device, windows_of
 from sitrep.models import Model
@@ -85,6 +86,7 @@ def train_model(
     seed: int,
     device: torch.device,
     state: Path | None = None,
+    teacher: Teacher | None = None,
 ) -> None:
     """Train `model` in place and leave it as it was after the best epoch on dev (the first of equals).
 
@@ -95,7 +97,7 @@ def train_model(
         model.network.load_state_dict(load_file(_best_state(run, left["best_global_step"]) / "model.safetensors"))
         return
     set_seed(seed)
-    trainer = ArticleTrainer(model, config, train, dev, run, args=_arguments(config, model, run, seed, device))
+    trainer = ArticleTrainer(model, config, train, dev, run, args=_arguments(config, model, run, seed, device), teacher=teacher)
     if config.patience:
         trainer.add_callback(EarlyStoppingCallback(config.patience))
     trainer.add_callback(StatesMoveWithTheRun(run))
@@ -177,12 +179,13 @@ class ArticleTrainer(Trainer):
     """A `Trainer` that has the head measure itself on whole dev articles after each epoch."""
 
     def __init__(
-        self, model: Model, config: TrainerConfig, train: TrainingData, dev: Sequence[Article], run: Run, *, args: TrainingArguments
-    ) -> None:
+        self, model: Model, config: TrainerConfig, train: TrainingData, dev: Sequence[Article], run: Run,
+        *, args: TrainingArguments, teacher: Teacher | None,
+    ) -> None:  # fmt: skip
         super().__init__(
             model=model.network, args=args, data_collator=model.network.collate, train_dataset=train.rows, eval_dataset=list(dev)
         )
-        self.article_model, self.config, self.cuts, self.dev, self.run = model, config, train.cuts, dev, run
+        self.article_model, self.config, self.cuts, self.dev, self.run, self.teacher = model, config, train.cuts, dev, run, teacher
         self.bf16 = use_bf16(config.precision, self.args.device)
         self.began = time.monotonic() - run.seconds_so_far()
 
@@ -205,14 +208,14 @@ class ArticleTrainer(Trainer):
         return self.optimizer
 
     def compute_loss(self, model: Any, inputs: dict[str, Any], return_outputs: bool = False, num_items_in_batch: Any = None) -> Any:
-        """Return the loss of a batch, which the head computes.
+        """Return the loss of a batch.
 
         Raises:
             InputError: if it is not finite: what follows would spoil all weights.
         """
         # not Trainer's own bf16, which would stay wrapped around the network when dev is read
         with torch.autocast(self.args.device.type, torch.bfloat16, enabled=self.bf16):
-            loss = model(**inputs)
+            loss = batch_loss(model, inputs, self.teacher, self.article_model.network)
         if not torch.isfinite(loss):
             kept = f"the last good state is {self.state.best_model_checkpoint}" if self.state.best_model_checkpoint else "nothing was kept"
             raise InputError(
@@ -276,7 +279,9 @@ def parameter_groups(model: Model, config: TrainerConfig) -> list[dict[str, Any]
     return [{"params": parameters, "lr": rate, "weight_decay": decay} for (rate, decay), parameters in groups.items()]
 
 
-def tokens_per_second(model: Model, train: TrainingData, config: TrainerConfig, device: torch.device) -> float:
+def tokens_per_second(
+    model: Model, train: TrainingData, config: TrainerConfig, device: torch.device, teacher: Teacher | None = None
+) -> float:
     """Time one forward and backward pass of a process's largest batch, and return the tokens a second of all of them.
 
     Neither weights nor random state are changed.
@@ -287,7 +292,7 @@ def tokens_per_second(model: Model, train: TrainingData, config: TrainerConfig, 
     with torch.random.fork_rng(), torch.autocast(device.type, torch.bfloat16, enabled=use_bf16(config.precision, device)):
         batch = to_device(network.collate([train.rows[row] for row in largest]), device)
         began = time.monotonic()
-        network(**batch).backward()
+        batch_loss(network, batch, teacher, network).backward()
         if device.type == "cuda":
             torch.cuda.synchronize(device)  # its work is only queued
         seconds = time.monotonic() - began

@@ -33,6 +33,7 @@ class Head(nn.Module, ABC):
     best_measure: str = "micro_f1"  # of `measure`: which epoch is the best
     higher_is_better: ClassVar[bool] = True
     needs_mask_token: ClassVar[bool] = False
+    imitates: ClassVar[bool] = False  # whether there is an `imitation`
     learns_windows: ClassVar[bool] = True  # a training row is a window, so that an article may be cut elsewhere in each epoch
 
     def __init__(self, body: PreTrainedModel, task: TaskConfig, windower: Windower) -> None:
@@ -65,6 +66,14 @@ class Head(nn.Module, ABC):
     @abstractmethod
     def loss(self, scores: Tensor, **targets: Tensor) -> Tensor:
         """Return the mean loss of one batch; `scores` as `score` returns them, in 32 bits."""
+
+    def imitation(self, scores: Tensor, teacher: Head, taught: Tensor, temperature: float, **targets: Tensor) -> Tensor:
+        """Return the mean divergence of a batch from what a teacher makes of it, times `temperature` squared; 0 where they agree.
+
+        teacher: a head of the same class for the same task; taught: its scores of the same windows, like `scores`; targets: those of
+        `loss`, which say what counts. The square keeps the size of the gradients (Hinton et al. 2015, section 2).
+        """
+        raise NotImplementedError
 
     @abstractmethod
     def keep(self, scores: Tensor, lengths: Sequence[int]) -> list[np.ndarray]:

@@ -30,6 +30,35 @@ def forward_scores(emissions: Tensor, mask: Tensor, transitions: Tensor) -> Tens
     return torch.stack(alphas, dim=1)
 
 
+def backward_scores(emissions: Tensor, mask: Tensor, transitions: Tensor) -> Tensor:
+    """Return (n_sequences, n_steps, n_tags): log sum over all that may follow a tag at a step; 0 at the end."""
+    betas = [torch.zeros_like(emissions[:, 0])]
+    for step in range(emissions.shape[1] - 2, -1, -1):
+        following = emissions[:, step + 1] + betas[-1]
+        beta = torch.logsumexp(transitions + following.unsqueeze(1), dim=2)
+        betas.append(torch.where(mask[:, step + 1, None], beta, torch.zeros_like(beta)))
+    return torch.stack(betas[::-1], dim=1)
+
+
 def log_partition(emissions: Tensor, mask: Tensor, transitions: Tensor) -> Tensor:
     """Return (n_sequences,): log sum of the exponentiated scores of all paths."""
     return torch.logsumexp(forward_scores(emissions, mask, transitions)[:, -1], dim=1)
+
+
+def divergence(theirs: tuple[Tensor, Tensor], ours: tuple[Tensor, Tensor], mask: Tensor) -> Tensor:
+    """Return (n_sequences,): the Kullback-Leibler divergence of our distribution over paths from theirs.
+
+    theirs, ours: emissions and transitions, of the same shapes
+    """
+    emissions, transitions = theirs
+    alphas, betas = forward_scores(emissions, mask, transitions), backward_scores(emissions, mask, transitions)
+    total = torch.logsumexp(alphas[:, -1], dim=1)
+    steps = (alphas + betas - total[:, None, None]).exp() * mask.unsqueeze(2)
+    after = (emissions + betas)[:, 1:]
+    moves = (alphas[:, :-1, :, None] + transitions + after.unsqueeze(2) - total[:, None, None, None]).exp() * mask[:, 1:, None, None]
+
+    def surprise(emissions: Tensor, transitions: Tensor) -> Tensor:
+        expected = (steps * emissions).sum(dim=(1, 2)) + (moves.sum(dim=1) * transitions).sum(dim=(1, 2))
+        return log_partition(emissions, mask, transitions) - expected
+
+    return surprise(*ours) - surprise(*theirs)

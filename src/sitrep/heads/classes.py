@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from sklearn.metrics import average_precision_score
 from torch import Tensor, nn
-from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy
+from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy, kl_div, logsigmoid
 from transformers import AutoModel, AutoModelForSequenceClassification, PreTrainedModel
 
 from sitrep.articles import Article
@@ -33,6 +33,7 @@ class ClassHead(Head):
     Where thresholds are fitted after training, the best epoch is that of the highest average precision, which needs none.
     """
 
+    imitates = True
     learns_windows = False
 
     def __init__(self, body: PreTrainedModel, task: TaskConfig, windower: Windower) -> None:
@@ -63,6 +64,12 @@ class ClassHead(Head):
         if self.task.kind == "multi-class":
             return cross_entropy(logits, labels)
         return binary_cross_entropy_with_logits(logits, labels)
+
+    def imitation(self, scores: Tensor, teacher: Head, taught: Tensor, temperature: float, **targets: Tensor) -> Tensor:
+        """Return the mean divergence of the articles' labels: of the choice of one, or of each by itself."""
+        pools = (pool_by_owner(each, targets["owner"], len(targets["labels"]), str(self.task.pooling)) for each in (scores, taught))
+        ours, theirs = (_log_shares(logits / temperature, self.task.kind) for logits in pools)
+        return temperature**2 * kl_div(ours, theirs, reduction="sum", log_target=True) / ours[..., 0].numel()
 
     def measure(self, dev: Sequence[Article], read: Callable[[Sequence[Article]], Iterable[Article]]) -> dict[str, float]:
         """Return F1 at a threshold of 0.5, and for any number of labels the average precision of all of them together.
@@ -145,6 +152,11 @@ class MeanHead(ClassHead):
         """Return (n_windows, width): the mean vector of each window's tokens."""
         hidden, mask = self.body(**inputs).last_hidden_state, inputs["attention_mask"]
         return (hidden * (mask.unsqueeze(2) / mask.sum(dim=1)[:, None, None])).sum(dim=1)
+
+
+def _log_shares(logits: Tensor, kind: str) -> Tensor:
+    """Return log probabilities that sum to 1 in the last dimension: of the labels, or of each label and its absence."""
+    return logits.log_softmax(dim=1) if kind == "multi-class" else torch.stack([logsigmoid(logits), logsigmoid(-logits)], dim=2)
 
 
 def pool_by_owner(logits: Tensor, owner: Tensor, n_owners: int, pooling: str) -> Tensor:

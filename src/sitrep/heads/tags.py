@@ -11,7 +11,7 @@ from itertools import islice
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import cross_entropy
+from torch.nn.functional import cross_entropy, kl_div
 from transformers import AutoModelForTokenClassification, PreTrainedModel
 
 from sitrep.articles import Article
@@ -27,6 +27,7 @@ class SoftmaxHead(Head):
     """One tag a token, independent of its neighbours; trained on every token, read at the first of each word."""
 
     body_class = AutoModelForTokenClassification
+    imitates = True
 
     def __init__(self, body: PreTrainedModel, task: TaskConfig, windower: Windower) -> None:
         super().__init__(body, task, windower)
@@ -50,6 +51,12 @@ class SoftmaxHead(Head):
     def loss(self, scores: Tensor, **targets: Tensor) -> Tensor:
         """Return the mean cross entropy of the tokens."""
         return cross_entropy(scores.flatten(0, 1), targets["labels"].flatten(), ignore_index=IGNORED)
+
+    def imitation(self, scores: Tensor, teacher: Head, taught: Tensor, temperature: float, **targets: Tensor) -> Tensor:
+        """Return the mean divergence of the tags of the tokens that bear a label."""
+        counts = targets["labels"] != IGNORED
+        ours, theirs = ((each[counts] / temperature).log_softmax(dim=1) for each in (scores, taught))
+        return temperature**2 * kl_div(ours, theirs, reduction="sum", log_target=True) / counts.sum().clamp(min=1)
 
     def keep(self, scores: Tensor, lengths: Sequence[int]) -> list[np.ndarray]:
         """Return the (n_tokens, n_tags) scores of each window."""
@@ -81,16 +88,18 @@ class CrfHead(SoftmaxHead):
 
     def loss(self, scores: Tensor, **targets: Tensor) -> Tensor:
         """Return the negative log likelihood of the tag sequences, per word."""
-        present = targets["labels"] != IGNORED
-        n_words = max(1, int(present.sum(dim=1).max()))
-        order = (~present).to(torch.uint8).argsort(dim=1, stable=True)[:, :n_words]  # the words of each window first
-        emissions = scores.gather(1, order.unsqueeze(2).expand(-1, -1, scores.shape[2]))
-        tag_ids, mask = targets["labels"].gather(1, order), present.gather(1, order)
-        moves = self._moves()
-        gold = chain.path_scores(emissions, mask, moves, tag_ids)
-        worded = mask[:, 0]  # a window without a word has nothing to teach
-        loss = (chain.log_partition(emissions, mask, moves) - gold) * worded
-        return loss.sum() / mask.sum().clamp(min=1)
+        order, mask = _words_first(targets["labels"])
+        emissions, moves = _take(scores, order), self._moves()
+        gold = chain.path_scores(emissions, mask, moves, targets["labels"].gather(1, order))
+        return _per_word(chain.log_partition(emissions, mask, moves) - gold, mask)
+
+    def imitation(self, scores: Tensor, teacher: Head, taught: Tensor, temperature: float, **targets: Tensor) -> Tensor:
+        """Return the divergence of the distributions over whole tag sequences, per word (Wang et al. 2020, section 3.2)."""
+        assert isinstance(teacher, CrfHead)
+        order, mask = _words_first(targets["labels"])
+        theirs = _take(taught, order) / temperature, teacher._moves() / temperature
+        ours = _take(scores, order) / temperature, self._moves() / temperature
+        return temperature**2 * _per_word(chain.divergence(theirs, ours, mask), mask)
 
     def decode(self, encoded: Sequence[EncodedArticle], kept: Sequence[Sequence[np.ndarray]]) -> list[Article]:
         """Return the articles with the tags of the best sequence."""
@@ -118,6 +127,24 @@ class CrfHead(SoftmaxHead):
 
     def _moves(self) -> Tensor:
         return self.transitions.masked_fill(~self.allowed, chain.FORBIDDEN)
+
+
+def _words_first(labels: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the tokens of each window that bear a label, before others, and which of them do; both (n_windows, most words)."""
+    present = labels != IGNORED
+    n_words = max(1, int(present.sum(dim=1).max()))
+    order = (~present).to(torch.uint8).argsort(dim=1, stable=True)[:, :n_words]
+    return order, present.gather(1, order)
+
+
+def _take(scores: Tensor, order: Tensor) -> Tensor:
+    """Return (n_windows, most words, n_tags): the scores of the tokens in `order`."""
+    return scores.gather(1, order.unsqueeze(2).expand(-1, -1, scores.shape[2]))
+
+
+def _per_word(losses: Tensor, mask: Tensor) -> Tensor:
+    """Return the sum of the windows' losses over all their words; a window without a word has nothing to teach."""
+    return (losses * mask[:, 0]).sum() / mask.sum().clamp(min=1)
 
 
 def softmax(logits: np.ndarray) -> np.ndarray:

@@ -86,7 +86,7 @@ def _evaluation(metrics: dict[str, Any], ids: Sequence[str]) -> dict[str, Any]:
 def _provenance(info: Mapping[str, Any]) -> list[tuple[str, str]]:
     """Return what the run was made with, as rows; a run that was resumed has one start more for each time."""
     rows = [(name, show(info[name])) for name in FACTS if name in info]
-    rows += [("seed", show(info["config"]["seed"])), *rows_of(info["versions"], "versions.")]
+    rows += [("seed", show(info["config"]["seed"])), *rows_of(info.get("teacher", {}), "teacher."), *rows_of(info["versions"], "versions.")]
     for number, start in enumerate(info.get("resumed", []), 1):
         rows += rows_of(start, f"resumed.{number}.")
     return rows
