@@ -12,6 +12,7 @@ from sitrep.errors import did_you_mean
 from sitrep.errors import require as _require
 from sitrep.loading import load  # noqa: F401  (imported from here, together with the schema that it is to fill)
 from sitrep.model_config import DistilConfig, ModelConfig, TfidfConfig  # noqa: F401  (a part of that schema)
+from sitrep.predict_config import PredictConfig, require_backend  # noqa: F401  (another)
 
 NER = "ner"
 MLM = "mlm"
