@@ -50,6 +50,8 @@ def train_options(**changes: Any) -> dict[str, Any]:
     options: dict[str, Any] = {
         "data": yaml.safe_load((ROOT / "configs/data/articles.yaml").read_text()),
         "cv": {"folds": None, "fold": None},
+        "distil": None,
+        "distil_from": None,
         "seed": 1,
         "target_precision": 0.9,
         "strict": False,
