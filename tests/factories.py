@@ -79,6 +79,7 @@ def train_options(**changes: Any) -> dict[str, Any]:
         "case": None,
         "attention_dropout": None,
         "init_from": None,
+        "layers": None,
         "tfidf": None,
     }
     options["trainer"] = yaml.safe_load((ROOT / "configs/trainer/ner.yaml").read_text())
@@ -91,6 +92,12 @@ def train_options(**changes: Any) -> dict[str, Any]:
             node = node[parent]
         node[last] = value
     return options
+
+
+def command_options(command: str, **values: Any) -> dict[str, Any]:
+    """Return the plain container of configs/<command>.yaml, with `values` for what must be given."""
+    options = yaml.safe_load((ROOT / "configs" / f"{command}.yaml").read_text())
+    return {key: value for key, value in {**options, **values}.items() if key != "defaults"}
 
 
 def make_run(path: Path, **changes: Any) -> Run:

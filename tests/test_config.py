@@ -1,12 +1,10 @@
 import pytest
-import yaml
-from factories import ROOT, refused, train_options
+from factories import command_options, refused, train_options
 
 from sitrep.config import EvaluateConfig, PredictConfig, TfidfConfig, TrainConfig, load
 
-EVALUATE = {**yaml.safe_load((ROOT / "configs/evaluate.yaml").read_text()), "run": "latest"}
-PREDICT = {**yaml.safe_load((ROOT / "configs/predict.yaml").read_text()), "run": ["x"], "input": "x", "output": "y"}
-del EVALUATE["defaults"], PREDICT["defaults"]
+EVALUATE = command_options("evaluate", run="latest")
+PREDICT = command_options("predict", run=["x"], input="x", output="y")
 
 TOPICS = {
     "task__kind": "multi-label",

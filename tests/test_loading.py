@@ -1,28 +1,14 @@
 from dataclasses import FrozenInstanceError, asdict
 
 import pytest
-from factories import refused, train_options
+from factories import command_options, refused, train_options
 from omegaconf import OmegaConf
 
 from sitrep.config import CompareConfig, EvaluateConfig, PredictConfig, TrainConfig
 from sitrep.loading import load
 
-EVALUATE = {
-    "run": "latest", "split": None, "articles": None, "name": None, "format": None, "text_dir": None, "drop_labels": [],
-    "target_precision": None, "device": "cpu",
-}  # fmt: skip
-PREDICT = {
-    "input": "in",
-    "output": "out.jsonl",
-    "format": None,
-    "text_field": "text",
-    "id_field": "id",
-    "max_chars": 10,
-    "min_score": None,
-    "overwrite": False,
-    "strict": False,
-    "device": "cpu",
-}
+EVALUATE = command_options("evaluate", run="latest")
+PREDICT = command_options("predict", input="in", output="out.jsonl")
 COMPARE = {"runs": ["a", "b"], "name": "test", "output": None, "fail_below": None}
 
 
