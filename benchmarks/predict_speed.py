@@ -1,6 +1,6 @@
 """How fast are new articles read, beside transformers.pipeline, and how near to what the machine can? On the CPU.
 
-python benchmarks/predict_speed.py run=RUN [n=200] [rounds=3] [seed=1] [threads=N]
+python benchmarks/predict_speed.py run=RUN [backends=torch,onnx,int8] [student=RUN] [n=200] [rounds=3] [seed=1] [threads=N]
 
 RUN is an encoder's run of task=ner. `n` articles of mixed length are made of those in data/articles, drawn with the seed; a quarter
 each: one paragraph, the first half of an article, a whole one, two to five joined. Every way reads all of them in each round, one way after
@@ -74,12 +74,14 @@ class Job:
     """sitrep reading a file into a file; counts the seconds in the backend and the tokens of each window."""
 
     def __init__(self, reader: CalibratedReader, articles: Sequence[Article], folder: Path) -> None:
+        folder.mkdir()
         assert isinstance(reader.reader, EncoderReader)
         self.reader, self.folder = reader, folder
         self.backend = reader.reader.backend
         self._score, self.backend.score = self.backend.score, self._timed  # type: ignore[method-assign]
         self.inside = 0.0
         self.lengths: list[int] = []
+        self.outside: list[float] = []  # of each round, the share of the time that was not spent in the backend
         jsonl.write(articles, folder / "in.jsonl")
 
     def _timed(self, inputs: Batch) -> torch.Tensor:
@@ -91,8 +93,15 @@ class Job:
 
     def __call__(self) -> None:
         """Do the whole job once."""
-        self.inside, self.lengths = 0.0, []
+        self.inside, self.lengths, began = 0.0, [], time.perf_counter()
         jsonl.write(self.reader.read(read_articles(self.folder / "in.jsonl")), self.folder / "out.jsonl")
+        self.outside.append(1 - self.inside / (time.perf_counter() - began))
+
+    def share(self, median: float, rate: float) -> str:
+        """Return the share of the product rate that the job reached, and that of the time around the backend."""
+        network = self.reader.reader.network  # type: ignore[attr-defined]
+        reached = sum(multiply_adds(network.body, length) for length in self.lengths) / 3 / median  # a third: without the backward pass
+        return f"{reached / 1e9:.1f} G/s, {reached / rate:.0%} | {statistics.median(self.outside):.1%}"
 
 
 def seconds(act: Callable[[], Any]) -> float:
@@ -173,50 +182,68 @@ def print_recalls(run: Run, reader: CalibratedReader) -> None:
         print(f"| {name} | " + " | ".join(f"{100 * value:.1f}" for value in recalls(reader.reader.windower, gold, found)) + " |")
 
 
-def main(arguments: Sequence[str]) -> None:
-    """Print the tables."""
-    options = {"run": "", "n": "200", "rounds": "3", "seed": "1", "threads": str(torch.get_num_threads())}
+def parse(arguments: Sequence[str]) -> dict[str, str]:
+    """Return the options of the command line."""
+    options = {"run": "", "backends": "torch,onnx,int8", "student": "", "n": "200", "rounds": "3", "seed": "1"}
+    options["threads"] = str(torch.get_num_threads())
     given = dict(argument.partition("=")[::2] for argument in arguments)
     if unknown := given.keys() - options.keys():
-        sys.exit(f"unknown: {', '.join(sorted(unknown))}; options: run=RUN n=N rounds=N seed=N threads=N")
-    options |= given
-    run = open_reader_run(options["run"])
+        sys.exit(f"unknown: {', '.join(sorted(unknown))}; options: {', '.join(options)}")
+    return options | given
+
+
+def open_tagger(reference: str) -> Run:
+    """Return a run that the pipeline could read too."""
+    run = open_reader_run(reference)
     if run.config().task.kind != NER or run.config().model.kind != "encoder":
         sys.exit(f"run={run.path}: is no encoder's run of task=ner, which the pipeline could read too")
+    return run
+
+
+def make_jobs(options: dict[str, str], articles: Sequence[Article], folder: Path) -> dict[str, Job]:
+    """Return name -> job of each backend, of the run and of its student, if one is given."""
+    runs = {"sitrep": options["run"]} | ({"student": options["student"]} if options["student"] else {})
+    return {
+        f"{name}, {backend}": Job(
+            load_calibrated(open_tagger(run), "cpu", None, backend, int(options["threads"])), articles, folder / f"{name}-{backend}"
+        )
+        for name, run in runs.items()
+        for backend in options["backends"].split(",")
+    }
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Print the tables."""
+    options = parse(arguments)
+    run = open_tagger(options["run"])
     torch.set_num_threads(int(options["threads"]))
     texts = [article.text for article in read_articles(ARTICLES)]
     articles = draw_articles(texts, int(options["n"]), np.random.default_rng(int(options["seed"])))
-    reader = load_calibrated(run, "cpu", None)
-    network = reader.reader.network  # type: ignore[attr-defined]
     with tempfile.TemporaryDirectory() as folder:
-        job = Job(reader, articles, Path(folder))
-        ways = {f"sitrep, {job.backend.name}": job, **peers(run, articles)}
-        rates, times, insides = [best_rate(network)], {name: list[float]() for name in ways}, []
+        jobs = make_jobs(options, articles, Path(folder))
+        others = peers(run, articles)
+        first = next(iter(jobs.values()))
+        rates = [best_rate(first.reader.reader.network)]  # type: ignore[attr-defined]
+        times: dict[str, list[float]] = {name: [] for name in (*jobs, *others)}
         for _ in range(int(options["rounds"])):
-            for name, way in ways.items():
+            for name, way in (jobs | others).items():
                 times[name].append(seconds(way))
-            insides.append(job.inside)
-        rates.append(best_rate(network))
-    n_tokens = sum(job.lengths)
+        rates.append(best_rate(first.reader.reader.network))  # type: ignore[attr-defined]
+    (rate, shape), medians = max(rates), {name: statistics.median(values) for name, values in times.items()}
     print(
-        f"{len(articles)} articles, {len(job.lengths)} windows, {n_tokens:,} tokens; "
-        f"{options['rounds']} rounds, {options['threads']} threads"
+        f"{len(articles)} articles, {len(first.lengths)} windows, {sum(first.lengths):,} tokens; {options['rounds']} rounds, "
+        f"{options['threads']} threads; product rate {rate / 1e9:.1f} G/s ({shape}; before and after the rounds "
+        f"{rates[0][0] / 1e9:.1f} and {rates[1][0] / 1e9:.1f})\n"
     )
-    medians = {name: statistics.median(values) for name, values in times.items()}
-    ours = next(iter(medians.values()))
-    print("\n| way | seconds | articles/s | sitrep is so many times as fast |\n|---|---|---|---|")
+    heads = [f"against {name.rpartition(',')[0]}" for name in others]
+    print(f"| way | seconds | articles/s | {' | '.join(heads)} | multiply-adds, of the product rate | around the model |")
+    print("|---" * (5 + len(heads)) + "|")
     for name, median in medians.items():
+        against = " | ".join(f"{medians[other] / median:.2f}" for other in others)
+        shares = jobs[name].share(median, rate) if name in jobs else " | "
         spread = f"{min(times[name]):.1f} to {max(times[name]):.1f}"
-        print(f"| {name} | {median:.1f} ({spread}) | {len(articles) / median:.2f} | {median / ours:.2f} |")
-    rate, shape = max(rates)
-    reached = sum(multiply_adds(network.body, length) for length in job.lengths) / 3 / ours
-    outside = [1 - inside / whole for inside, whole in zip(insides, next(iter(times.values())), strict=True)]
-    print(
-        f"\nmultiply-adds: {reached / 1e9:.1f} G/s, {reached / rate:.0%} of the product rate of {rate / 1e9:.1f} G/s "
-        f"({shape}; before and after the rounds {rates[0][0] / 1e9:.1f} and {rates[1][0] / 1e9:.1f})"
-        f"\noverhead around the model: {statistics.median(outside):.1%} of the time"
-    )
-    print_recalls(run, reader)
+        print(f"| {name} | {median:.1f} ({spread}) | {len(articles) / median:.2f} | {against} | {shares} |")
+    print_recalls(run, first.reader)
 
 
 if __name__ == "__main__":

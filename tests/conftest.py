@@ -13,6 +13,8 @@ import torch
 from tiny import SMALL, compose, own_data, write_corpus, write_encoder
 
 from sitrep import jobs
+from sitrep.exporting import export_network
+from sitrep.models import load_model
 from sitrep.runs import Run
 
 torch.set_num_threads(1)
@@ -84,6 +86,14 @@ def lookup_run(train, models) -> Run:
 def tfidf_run(train, models) -> Run:
     """A finished run of the baseline for class fields; not to be changed."""
     return train(models / "own-topics-tfidf" / "1", "model=tfidf", "task=topics")
+
+
+@pytest.fixture(scope="session")
+def ner_export(ner_run, tmp_path_factory) -> Path:
+    """The network of `ner_run` as an ONNX file; not to be changed."""
+    path = tmp_path_factory.mktemp("export") / "model.onnx"
+    export_network(load_model(ner_run.checkpoint_path).network, path)
+    return path
 
 
 @pytest.fixture

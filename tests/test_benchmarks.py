@@ -285,12 +285,14 @@ def test_recall_is_counted_before_and_behind_the_cut(ner_run, monkeypatch):
 def test_the_speed_of_reading_is_shown_beside_the_pipeline(ner_run, capsys, monkeypatch):
     monkeypatch.setattr(predict_speed, "CUT", 64)  # what the tiny encoder reads
     monkeypatch.setattr(predict_speed, "STRIDE", 16)
-    predict_speed.main([f"run={ner_run.path}", "n=4", "rounds=1", "threads=1"])
+    predict_speed.main([f"run={ner_run.path}", f"student={ner_run.path}", "backends=torch", "n=4", "rounds=1", "threads=1"])
     lines = capsys.readouterr().out.splitlines()
-    assert lines[0].startswith("4 articles, ") and lines[0].endswith(" tokens; 1 rounds, 1 threads")
-    names = [line.split(" | ")[0] for line in lines if line.startswith("| ")]
-    assert names[1] == "| sitrep, torch" and names[2].startswith("| pipeline, whole articles") and names[3].startswith("| pipeline, by par")
-    assert names[5:] == ["| sitrep", "| pipeline that cuts"] and lines[-1].split(" | ")[2] == "0.0 |"
+    assert lines[0].startswith("4 articles, ") and " tokens; 1 rounds, 1 threads; product rate " in lines[0]
+    rows = [line.split(" | ") for line in lines if line.startswith("| ")]
+    assert {len(row) for row in rows[:5]} == {7}
+    assert [row[0] for row in rows[1:3]] == ["| sitrep, torch", "| student, torch"]
+    assert rows[3][0].startswith("| pipeline, whole articles") and rows[4][0].startswith("| pipeline, by par")
+    assert [row[0] for row in rows[6:]] == ["| sitrep", "| pipeline that cuts"] and rows[-1][2] == "0.0 |"
 
 
 @pytest.mark.parametrize(("fixture", "argument"), [("topics_run", "n=1"), ("lookup_run", "n=1"), ("ner_run", "rows=3")])

@@ -9,15 +9,10 @@ from __future__ import annotations
 import hashlib
 import importlib.metadata
 import logging
-import os
-import platform
 import shutil
-import statistics
-import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from functools import cached_property
-from itertools import accumulate
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -35,10 +30,11 @@ from sitrep.heads.base import Batch, pad_windows
 from sitrep.models import Model
 from sitrep.parity import MAX_LOSS, RefusedError, check_loss, check_parity, probe_articles
 from sitrep.prediction import EncoderReader
-from sitrep.quantizing import CPU_INFO, SHARES, Quantizer, has_dot_products
+from sitrep.quantizing import SHARES, Quantizer, has_dot_products
 from sitrep.runs import Run
 from sitrep.sampling import batches_by_length
 from sitrep.scoring import strict_f1
+from sitrep.timing import describe_machine, measure_rates, pick, torch_threads
 
 log = logging.getLogger(__name__)
 
@@ -46,12 +42,8 @@ FOLDER = "backends"
 SCHEMA_VERSION = 1
 FILES = {"onnx": "model.onnx", "int8": "model.int8.onnx"}
 LIBRARIES = ("onnx", "onnxruntime", "torch", "transformers")
-MARGIN = 0.95  # of torch's time: what another backend must stay below to be chosen
-ROUND_SECONDS = 1.5  # that torch is to read in one round of the timing
-N_ROUNDS = 5
 N_WINDOWS = 32  # of dev, that the ranges of 8-bit numbers are measured on
 BATCH_TOKENS = 1024  # of these, padded, at once: every product's input is kept
-MAX_SECONDS = 15.0  # for all rounds; one is always finished
 
 
 def choose_backend(run: Run, model: Model, word: str, device: torch.device, threads: int | None) -> Backend:
@@ -93,7 +85,7 @@ class Candidates:
             "versions": {name: importlib.metadata.version(name) for name in LIBRARIES},
         }
         path = folder / "backends.json"
-        facts = read_json(path) if path.exists() else {}
+        facts = _read_facts(path)
         is_current = all(facts.get(key) == value for key, value in made_from.items())
         self.facts: dict[str, Any] = facts if is_current else {**made_from, "gate": {}, "machines": {}}
 
@@ -111,8 +103,12 @@ class Candidates:
             known = None
         if known and not known["passed"]:
             raise RefusedError(known["reason"])
-        if not (known and path.exists()):
-            self._make(name, path)
+        if known and path.exists():
+            try:
+                return OnnxBackend(path, self.threads, name)
+            except Exception as error:  # onnxruntime has no class for it
+                log.warning("%s: cannot be opened, so it is made anew: %s", path, _first_line(error))
+        self._make(name, path)
         return OnnxBackend(path, self.threads, name)
 
     def _make(self, name: str, path: Path) -> None:
@@ -208,7 +204,7 @@ class Candidates:
                 log.warning("backend=auto: %s is refused: %s", name, error)
         if len(backends) == 1:
             return {"backend": "torch", "articles_per_second": {}}
-        with _torch_threads(self.threads):
+        with torch_threads(self.threads):
             rates = measure_rates({name: EncoderReader(self.model, used) for name, used in backends.items()}, self._dev)
         return {"backend": pick(rates), "articles_per_second": {name: round(rate, 3) for name, rate in rates.items()}}
 
@@ -221,43 +217,20 @@ def _refusing(what: str) -> Iterator[None]:
     try:
         yield
     except Exception as error:  # torch, onnxruntime and the encoder's own code raise what they like
-        reason = (str(error).strip().splitlines() or [""])[0]
-        raise RefusedError(f"the network cannot be {what} ({type(error).__name__}: {reason})") from error
+        raise RefusedError(f"the network cannot be {what} ({type(error).__name__}: {_first_line(error)})") from error
 
 
-def measure_rates(readers: Mapping[str, EncoderReader], articles: Sequence[Article]) -> dict[str, float]:
-    """Return articles a second of each reader, the median of rounds in which all take turns; tokenising and decoding included."""
-
-    def seconds(reader: EncoderReader, some: Sequence[Article]) -> float:
-        began = time.perf_counter()
-        for _ in reader.read(some):
-            pass
-        return time.perf_counter() - began
-
-    few = articles[:2]
-    for reader in readers.values():  # memory is allotted, weights are packed
-        seconds(reader, few)
-    n_characters = ROUND_SECONDS * sum(len(article.text) for article in few) / seconds(readers["torch"], few)
-    n_articles = max(len(few), sum(total <= n_characters for total in accumulate(len(article.text) for article in articles)))
-    taken: dict[str, list[float]] = {name: [] for name in readers}
-    began = time.perf_counter()
-    while not taken["torch"] or (len(taken["torch"]) < N_ROUNDS and time.perf_counter() - began < MAX_SECONDS):
-        for name, reader in readers.items():
-            taken[name].append(seconds(reader, articles[:n_articles]))
-    return {name: n_articles / statistics.median(times) for name, times in taken.items()}
+def _first_line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]
 
 
-def pick(rates: Mapping[str, float]) -> str:
-    """Return the fastest backend: torch, unless another wins by more than noise."""
-    best = max(rates, key=rates.__getitem__)
-    return best if rates["torch"] < MARGIN * rates[best] else "torch"
-
-
-def describe_machine(threads: int) -> str:
-    """Return what decides how fast backends are here: the processor, its cores, and how many threads share them."""
-    lines = CPU_INFO.read_text(encoding="utf-8", errors="replace").splitlines() if CPU_INFO.exists() else []
-    named = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return f"{(named or [platform.processor() or platform.machine()])[0]}, {os.cpu_count()} cores, {threads} threads"
+def _read_facts(path: Path) -> dict[str, Any]:
+    """Return the content of backends.json, or nothing where there is none or it was damaged: all of it can be found out again."""
+    try:
+        facts = read_json(path) if path.exists() else {}
+    except InputError:
+        return {}
+    return facts if isinstance(facts, dict) else {}
 
 
 def _describe_times(rates: Mapping[str, float]) -> str:
@@ -303,13 +276,3 @@ def _lock(path: Path) -> Iterator[None]:
         yield
     finally:
         lock.release()
-
-
-@contextmanager
-def _torch_threads(threads: int) -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(threads)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)

@@ -21,7 +21,7 @@ from sitrep.prediction import EncoderReader
 TOLERANCE = 1e-3  # of scores, raw and as probabilities
 MAX_LOSS = 0.005  # of micro F1 on dev, for products of whole numbers
 N_ARTICLES = 24  # of dev, beside those made from them
-N_WINDOWS = 8  # in one batch, from the longest to the shortest
+N_WINDOWS = 8  # in one batch, from the longest to the shortest, which is read in each
 N_BATCHES = 3
 
 
@@ -82,8 +82,8 @@ def _check_windows(model: Model, torch_backend: Backend, backend: Backend, artic
         for number, window in enumerate(article.windows, start=1)
     ]
     named.sort(key=lambda pair: len(pair[1]["input_ids"]), reverse=True)
-    step = max(1, len(named) // (N_WINDOWS * N_BATCHES))
-    batches = [named[first::step][:: max(1, len(named[first::step]) // N_WINDOWS)] for first in range(min(step, N_BATCHES))]
+    step = -(-len(named) // N_WINDOWS)
+    batches = [[*named[first::step], named[-1]] for first in range(min(step, N_BATCHES))]
     for batch in [*batches, named[:1], named[-1:]]:
         scores = backend.score(pad_windows([window for _, window in batch], windower.pad_id))
         for row, (name, window) in zip(scores, batch, strict=True):
