@@ -81,10 +81,12 @@ def train_options(**changes: Any) -> dict[str, Any]:
         "init_from": None,
         "layers": None,
         "tfidf": None,
+        "layers": None,
     }
     options["trainer"] = yaml.safe_load((ROOT / "configs/trainer/ner.yaml").read_text())
     for rate in ("learning_rate", "head_learning_rate"):
         options["trainer"][rate] = float(options["trainer"][rate])
+    options |= {"distil_from": None, "distil": None}
     for key, value in changes.items():
         *parents, last = key.split("__")
         node = options

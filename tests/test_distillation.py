@@ -175,7 +175,7 @@ def test_the_scores_of_pairs_of_tokens_are_not_learnt(student, train, tmp_path):
 
 
 def test_a_student_starts_as_its_teacher_without_some_layers_and_is_a_model_like_any_other(train, ner_run, tmp_path):
-    taught = (f"distil_from={ner_run.path}", f"model.init_from={ner_run.path}", "model.layers=[1]", "distil.weight=0.8")
+    taught = (f"distil_from={ner_run.path}", f"model.init_from={ner_run.path}", "model.layers=[1]", "distil.weight=0.7")
     rates = ("trainer.epochs=3", "trainer.learning_rate=1e-2", "trainer.head_learning_rate=1e-2")
     run = train(tmp_path / "run", *taught, *rates)
     assert run.metrics("dev")["strict"]["micro"]["f1"] > 0.5
@@ -184,6 +184,6 @@ def test_a_student_starts_as_its_teacher_without_some_layers_and_is_a_model_like
     assert student.n_parameters < teacher.n_parameters and student.task == teacher.task
     info = run.info()
     assert info["config"]["distil_from"] == info["teacher"]["path"] == str(ner_run.path)
-    assert info["config"]["distil"] == {"temperature": 2.0, "weight": 0.8}
+    assert info["config"]["distil"] == {"temperature": 3.0, "weight": 0.7}
     assert f"{ner_run.path} ({info['teacher']['weights_sha256']})" in (run.checkpoint_path / "README.md").read_text()
     assert info["teacher"]["weights_sha256"] in (run.path / "report.html").read_text()

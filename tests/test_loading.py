@@ -16,10 +16,11 @@ def test_load_gives_the_values_as_they_are():
     assert asdict(load(TrainConfig, train_options())) == train_options()
 
 
-def test_what_only_mlm_has_need_not_be_given():
+def test_what_only_mlm_and_students_have_need_not_be_given():
     options = train_options()
     for key in ("held_back", "leave_out"):  # as in runs and YAML files written before there was mlm
         del options["task"][key]
+    del options["model"]["layers"], options["distil"], options["distil_from"]
     assert asdict(load(TrainConfig, options)) == train_options()
 
 
