@@ -83,7 +83,7 @@ def false_alarms(n_articles: int, n_simulations: int, seed: int = 1, n_resamples
     Of micro and macro at SMALL_LEVELS too.
     """
     random, n_labels = np.random.default_rng(seed), len(F1S)
-    small = [f"{average} {level}" for level in SMALL_LEVELS for average in ("micro", "macro")]
+    small = [f"{average} {level:.1%}" for level in SMALL_LEVELS for average in ("micro", "macro")]
     alarms: dict[str, list[float]] = {name: [] for name in ("micro", "macro", "a label", "any label", "any label, Holm", *small)}
     for _ in range(n_simulations):
         a, b = simulate(random, n_articles, gains=(0.0, 0.0))

@@ -3,9 +3,9 @@
 The p-value is that of the paired bootstrap, shifted so that no difference is the null (Efron and Tibshirani 1993, section 16.4;
 Berg-Kirkpatrick et al. 2012 for language): how often a resample differs from what was observed by as much as that differs from 0.
 Resamples of few articles differ too little: their distances are widened to the sample variance, and the tail they give is read from t in
-place of the normal distribution, at every p alike. Without that two equal models on 40 articles differed at the level of 5 % in 6 % of 2,400
-simulations. A resample without a mention of a label counts as one that differs as much: left out, a label of one mention, found by one
-model, would differ in each resample left, and p be next to 0.
+place of the normal distribution, at every p alike. Without that two equal models on 40 articles differed at the level of 5 % in 6 % of
+2,400 simulations. A resample without a mention of a label counts as one that differs as much: left out, a label of one mention, found by
+one model, would differ in each resample left, and p be next to 0.
 """
 
 from __future__ import annotations
