@@ -60,6 +60,26 @@ def test_confusion_counts_every_mention_of_either_side():
     ]
 
 
+@pytest.mark.parametrize(
+    ("gold", "pred", "counts"),
+    [
+        ("[Amina Sow](PERSON)", "[Amina](PERSON) [Sow](PERSON)", {("PERSON", "PERSON"): 1, ("none", "PERSON"): 1}),
+        ("[Amina Sow](PERSON)", "[Amina](LOCATION) [Sow](PERSON)", {("PERSON", "PERSON"): 1, ("none", "LOCATION"): 1}),
+        ("[Amina Sow](PERSON)", "[Amina](LOCATION) [Sow](LOCATION)", {("PERSON", "LOCATION"): 1, ("none", "LOCATION"): 1}),
+        ("[Amina](PERSON) [Sow](LOCATION)", "[Amina Sow](LOCATION)", {("PERSON", "none"): 1, ("LOCATION", "LOCATION"): 1}),
+    ],
+)
+def test_confusion_counts_each_mention_of_a_split_or_merged_one_once(gold, pred, counts):
+    gold, pred = [make_article("1", gold)], [make_article("1", pred)]
+    matrix = diagnosed(gold, pred)["confusion"]
+    names = matrix["labels"]
+    found = {(names[i], names[j]): n for i, row in enumerate(matrix["counts"]) for j, n in enumerate(row) if n}
+    assert found == counts
+    for index, label in enumerate(LABELS):
+        assert sum(matrix["counts"][index]) == sum(span.label == label for span in gold[0].spans)
+        assert sum(row[index] for row in matrix["counts"]) == sum(span.label == label for span in pred[0].spans)
+
+
 def test_seen_and_unseen_mentions_are_scored_apart():
     surfaces = train_surfaces([make_article("t", "[GAO](LOCATION), [Fla](ORGANISATION) and [Amina\n Sow](PERSON)")])
     assert surfaces == ["amina sow", "fla", "gao"]

@@ -5,7 +5,7 @@ import pytest
 import simulations
 from scipy import stats
 
-from sitrep.intervals import LEVEL, interval, mean_interval, resample
+from sitrep.intervals import LEVEL, interval, mean_interval, resample, widening
 from sitrep.scoring import AVERAGES, averages
 
 
@@ -59,6 +59,14 @@ def test_interval_of_a_mean_is_that_of_t():
     expected = stats.t.interval(LEVEL, 59, values.mean(), stats.sem(values))
     assert mean_interval(values) == pytest.approx(expected, abs=0.002)
     assert mean_interval(np.append(values, [np.nan] * 5)) == pytest.approx(expected, abs=0.002)
+
+
+def test_intervals_of_few_articles_are_wider():
+    assert widening(10) == pytest.approx(1.2167, abs=1e-4) and widening(1000) == pytest.approx(1, abs=2e-3)
+    values = np.random.default_rng(0).normal(0.6, 0.1, size=8)
+    low, high = stats.t.interval(LEVEL, 7, values.mean(), stats.sem(values))
+    found = mean_interval(values)
+    assert found[1] - found[0] == pytest.approx(high - low, rel=0.1)  # a plain interval has three quarters of it
 
 
 @pytest.mark.parametrize(("values", "expected"), [([], None), ([np.nan] * 3, None), ([0.5], None), ([0.5] * 3, [0.5, 0.5])])

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
+from itertools import zip_longest
 from typing import Any
 
 from sitrep.articles import Article, Span
@@ -84,7 +85,8 @@ def count_seen_unseen(gold: Sequence[Article], pred: Sequence[Article], task: Ta
 def confusion(gold: Sequence[Article], pred: Sequence[Article], task: TaskConfig, rows: Sequence[Row]) -> dict[str, Any]:
     """Return `labels`, NONE last, and `counts`: a row for what was annotated, a column for what was found there.
 
-    A mention of the right label whose ends are wrong counts as its label, for that is what the matrix is about.
+    A mention of the right label whose ends are wrong counts as its label, for that is what the matrix is about. Each mention counts once:
+    the row of a label adds up to what was annotated, its column to what was found.
     """
     names = [*task.labels, NONE]
     position = {name: index for index, name in enumerate(names)}
@@ -93,10 +95,17 @@ def confusion(gold: Sequence[Article], pred: Sequence[Article], task: TaskConfig
     for index, n in enumerate(hits):
         counts[index][index] = int(n)
     for row in rows:
-        golds, preds = _labels(row["gold"]) or [NONE], _labels(row["pred"]) or [NONE]
-        for marked, found in ((marked, found) for marked in golds for found in preds):
+        for marked, found in _pair_labels(_labels(row["gold"]), _labels(row["pred"])):
             counts[position[marked]][position[found]] += 1
     return {"labels": names, "counts": counts}
+
+
+def _pair_labels(golds: Sequence[str], preds: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """Yield the two sides of one mistake in pairs: like labels first, then in order, what is left against NONE."""
+    alike = list((Counter(golds) & Counter(preds)).elements())
+    marked, found = (list((Counter(side) - Counter(alike)).elements()) for side in (golds, preds))
+    yield from ((label, label) for label in alike)
+    yield from zip_longest(marked, found, fillvalue=NONE)
 
 
 def worst_articles(gold: Sequence[Article], pred: Sequence[Article], task: TaskConfig) -> list[Row]:

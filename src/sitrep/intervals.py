@@ -56,4 +56,9 @@ def mean_interval(values: np.ndarray) -> list[float] | None:
 def widening(n_articles: int) -> float:
     """Return how many times too near to its centre the ends of a plain interval of so many articles are."""
     tail = (1 - LEVEL) / 2
-    return float(np.sqrt(n_articles / (n_articles - 1)) * stdtrit(n_articles - 1, tail) / ndtri(tail))
+    return float(unbiasing(n_articles) * stdtrit(n_articles - 1, tail) / ndtri(tail))
+
+
+def unbiasing(n_articles: int) -> float:
+    """Return how many times too small the standard deviation of resamples is: they know the variance with n below, not n - 1."""
+    return float(np.sqrt(n_articles / (n_articles - 1)))

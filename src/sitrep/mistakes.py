@@ -1,11 +1,11 @@
 """What went wrong with each mention that was missed or found in vain, by kind.
 
-wrong label   on the marked characters, or across them, under another label
+wrong label   on the marked characters, or across them, under other labels only
 too long      the label is right, the mention reaches over the marked one at one end or both
 too short     the label is right, the mention covers a part
 shifted       the label is right, each reaches where the other does not
-split         several mentions lie on one that was marked
-merged        one mention lies on several that were marked
+split         several mentions lie on one that was marked, at least one of them under its label
+merged        one mention lies on several that were marked, at least one of them under its label
 missed        nothing overlaps what was marked
 spurious      nothing that was marked overlaps the mention
 
@@ -66,13 +66,25 @@ def _key(span: Span) -> tuple[int, int, str]:
 def _tie(golds: Spans, preds: Spans) -> Iterator[tuple[Spans, Spans]]:
     """Yield the marked and found spans that overlap one another, directly or through others."""
     items = sorted([(span, side) for side, spans in enumerate((golds, preds)) for span in spans], key=lambda item: _key(item[0]))
-    remaining = list(items)
+    block: list[tuple[Span, int]] = []
+    end = 0
+    for item in items:
+        if block and item[0].start >= end:  # nothing from here on overlaps anything before
+            yield from _tie_block(block)
+            block = []
+        block.append(item)
+        end = max(end, item[0].end)
+    yield from _tie_block(block)
+
+
+def _tie_block(remaining: list[tuple[Span, int]]) -> Iterator[tuple[Spans, Spans]]:
     while remaining:
-        tied = [remaining.pop(0)]
+        tied, remaining = [remaining[0]], remaining[1:]
         for span, side in tied:  # grows while it is walked
-            near = [item for item in remaining if item[1] != side and _overlap(span, item[0])]
-            remaining = [item for item in remaining if item not in near]
-            tied += near
+            rest: list[tuple[Span, int]] = []
+            for item in remaining:
+                (tied if item[1] != side and _overlap(span, item[0]) else rest).append(item)
+            remaining = rest
         yield [span for span, side in tied if side == 0], [span for span, side in tied if side == 1]
 
 
@@ -98,11 +110,11 @@ def _part(golds: Spans, preds: Spans) -> Iterator[tuple[Spans, Spans]]:
 def _kind(golds: Spans, preds: Spans) -> str:
     if not preds or not golds:
         return "spurious" if preds else "missed"
+    if not {span.label for span in golds} & {span.label for span in preds}:
+        return "wrong label"
     if len(preds) > 1 or len(golds) > 1:
         return "split" if len(preds) > 1 else "merged"
     (gold,), (pred,) = golds, preds
-    if gold.label != pred.label:
-        return "wrong label"
     if pred.start <= gold.start and gold.end <= pred.end:
         return "too long"
     return "too short" if gold.start <= pred.start and pred.end <= gold.end else "shifted"

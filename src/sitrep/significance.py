@@ -2,9 +2,10 @@
 
 The p-value is that of the paired bootstrap, shifted so that no difference is the null (Efron and Tibshirani 1993, section 16.4;
 Berg-Kirkpatrick et al. 2012 for language): how often a resample differs from what was observed by as much as that differs from 0.
-Resamples of few articles differ too little, and are widened as intervals are: without that two equal models on 40 articles differed at
-the level of 5 % in 6 % of 2,400 simulations. A resample without a mention of a label counts as one that differs as much: left out, a
-label of one mention, found by one model, would differ in each resample left, and p be next to 0.
+Resamples of few articles differ too little: their distances are widened to the sample variance, and the tail they give is read from t in
+place of the normal distribution, at every p alike. Without that two equal models on 40 articles differed at the level of 5 % in 6 % of
+2,400 simulations. A resample without a mention of a label counts as one that differs as much: left out, a label of one mention, found by
+one model, would differ in each resample left, and p be next to 0.
 """
 
 from __future__ import annotations
@@ -13,8 +14,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.special import ndtri, stdtr
 
-from sitrep.intervals import N_RESAMPLES, interval, resample, widening
+from sitrep.intervals import N_RESAMPLES, interval, resample, unbiasing
 from sitrep.scoring import AVERAGES, averages, ratios
 
 
@@ -72,8 +74,14 @@ def _difference(value: float, drawn: np.ndarray, n_articles: int) -> Difference:
     defined = drawn[~np.isnan(drawn)]
     if np.isnan(value) or len(defined) < len(drawn) / 2 or n_articles < 2:
         return Difference(None if np.isnan(value) else float(value), None, None)
-    n_nearer = int((np.abs(defined - value) * widening(n_articles) < abs(value)).sum())
-    return Difference(float(value), interval(drawn, n_articles), (1 + len(drawn) - n_nearer) / (1 + len(drawn)))
+    n_nearer = int((np.abs(defined - value) * unbiasing(n_articles) < abs(value)).sum())
+    share = (1 + len(drawn) - n_nearer) / (1 + len(drawn))
+    return Difference(float(value), interval(drawn, n_articles), p_value(share, n_articles))
+
+
+def p_value(share: float, n_articles: int) -> float:
+    """Return the two-sided p of a `share` of resamples that differ as much: the tail of t where the normal one would be the share."""
+    return float(2 * stdtr(n_articles - 1, ndtri(share / 2)))
 
 
 def holm(p_values: Sequence[float | None]) -> list[float | None]:
