@@ -79,7 +79,6 @@ def train_options(**changes: Any) -> dict[str, Any]:
         "case": None,
         "attention_dropout": None,
         "init_from": None,
-        "layers": None,
         "tfidf": None,
         "layers": None,
     }
