@@ -185,5 +185,5 @@ def test_a_student_starts_as_its_teacher_without_some_layers_and_is_a_model_like
     info = run.info()
     assert info["config"]["distil_from"] == info["teacher"]["path"] == str(ner_run.path)
     assert info["config"]["distil"] == {"temperature": 3.0, "weight": 0.7}
-    assert f"{ner_run.path} ({info['teacher']['weights_sha256']})" in (run.checkpoint_path / "README.md").read_text()
-    assert info["teacher"]["weights_sha256"] in (run.path / "report.html").read_text()
+    assert f"{ner_run.path} ({info['teacher']['model_sha256']})" in (run.checkpoint_path / "README.md").read_text()
+    assert info["teacher"]["model_sha256"] in (run.path / "report.html").read_text()

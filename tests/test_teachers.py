@@ -31,10 +31,10 @@ def test_what_is_kept_of_a_teacher(check, ner_run, copy_run):
     facts = check(ner_run.path)
     assert (facts["path"], facts["commits"]) == (str(ner_run.path), ner_run.commits())
     changed = copy_run(ner_run)
-    assert check(changed.path)["weights_sha256"] == facts["weights_sha256"]
+    assert check(changed.path)["model_sha256"] == facts["model_sha256"]
     weights = changed.checkpoint_path / "head.safetensors"
     weights.write_bytes(weights.read_bytes()[:-1] + b"?")
-    assert check(changed.path)["weights_sha256"] != facts["weights_sha256"]
+    assert check(changed.path)["model_sha256"] != facts["model_sha256"]
 
 
 def test_a_teacher_of_another_task(check, topics_run, ner_run):

@@ -6,7 +6,6 @@ library changes.
 
 from __future__ import annotations
 
-import hashlib
 import importlib.metadata
 import logging
 import shutil
@@ -30,6 +29,7 @@ from sitrep.heads.base import Batch, pad_windows
 from sitrep.models import Model
 from sitrep.parity import MAX_LOSS, RefusedError, check_loss, check_parity, probe_articles
 from sitrep.prediction import EncoderReader
+from sitrep.provenance import model_sha256
 from sitrep.quantizing import SHARES, Quantizer, has_dot_products
 from sitrep.runs import Run
 from sitrep.sampling import batches_by_length
@@ -81,7 +81,7 @@ class Candidates:
         self.torch = TorchBackend(model.network, torch.device("cpu"))
         made_from = {
             "schema_version": SCHEMA_VERSION,
-            "checkpoint_sha256": _fingerprint(run.checkpoint_path),
+            "checkpoint_sha256": model_sha256(run.checkpoint_path),
             "versions": {name: importlib.metadata.version(name) for name in LIBRARIES},
         }
         path = folder / "backends.json"
@@ -235,15 +235,6 @@ def _read_facts(path: Path) -> dict[str, Any]:
 
 def _describe_times(rates: Mapping[str, float]) -> str:
     return ", ".join(f"{name} {rate:.1f}" for name, rate in rates.items()) + " articles/s on dev" if rates else "nothing else passes"
-
-
-def _fingerprint(checkpoint: Path) -> str:
-    """Return the SHA-256 of a model's files; its card is written anew after every evaluation."""
-    digest = hashlib.sha256()
-    for path in sorted(path for path in checkpoint.rglob("*") if path.is_file() and path.name != "README.md"):
-        with path.open("rb") as content:
-            digest.update(f"{path.relative_to(checkpoint)}:{hashlib.file_digest(content, 'sha256').hexdigest()}\n".encode())
-    return digest.hexdigest()
 
 
 @contextmanager

@@ -10,8 +10,10 @@ from functools import cached_property
 from typing import Any
 
 from sitrep.articles import Article
+from sitrep.calibration import FILE_NAME as CALIBRATION
 from sitrep.config import TaskConfig
 from sitrep.errors import InputError
+from sitrep.provenance import model_sha256
 from sitrep.readers import CalibratedReader, backend_of, load_calibrated, open_reader_run
 from sitrep.runs import Run
 from sitrep.sampling import look_ahead
@@ -112,12 +114,8 @@ def digests(runs: Mapping[str, Run]) -> dict[str, str]:
 
 
 def _digest(run: Run) -> str:
-    whole = hashlib.sha256()
-    for path in [*sorted(run.checkpoint_path.glob("*")), run.path / "calibration.json"]:
-        if path.name != "README.md" and path.is_file():  # the model card
-            with path.open("rb") as file:
-                whole.update(f"{path.name}\n".encode() + hashlib.file_digest(file, "sha256").digest())
-    return whole.hexdigest()[:12]
+    calibration = (run.path / CALIBRATION).read_bytes() if (run.path / CALIBRATION).exists() else b""
+    return hashlib.sha256(model_sha256(run.checkpoint_path).encode() + calibration).hexdigest()[:12]
 
 
 def _use_threads(threads: int) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import asdict
 from typing import Any
 
@@ -10,13 +9,12 @@ from sitrep.config import SPLITS, TaskConfig, TrainConfig
 from sitrep.corpus import Corpus
 from sitrep.errors import InputError
 from sitrep.loading import flatten
+from sitrep.provenance import model_sha256
 from sitrep.runs import Run, open_run
-
-WEIGHTS = ("model.safetensors", "head.safetensors")
 
 
 def check_teacher(config: TrainConfig, corpus: Corpus, data_sha256: str) -> dict[str, Any]:
-    """Return what run.json keeps of the teacher: its folder, commits and the SHA-256 of its weights.
+    """Return what run.json keeps of the teacher: its folder, commits and the SHA-256 of its model.
 
     corpus, data_sha256: what the student learns from, and its fingerprint
 
@@ -35,7 +33,7 @@ def check_teacher(config: TrainConfig, corpus: Corpus, data_sha256: str) -> dict
             f"{what}: {run.path} is fold {theirs.cv.fold} of a cross-validation and has learnt from dev articles; give a run without folds"
         )
     _check_data(what, run, corpus, data_sha256)
-    return {"path": str(run.path), "commits": run.commits(), "weights_sha256": _weights_sha256(run)}
+    return {"path": str(run.path), "commits": run.commits(), "model_sha256": model_sha256(run.checkpoint_path)}
 
 
 def _differences(theirs: TaskConfig, ours: TaskConfig) -> list[str]:
@@ -62,12 +60,3 @@ def _check_data(what: str, run: Run, corpus: Corpus, data_sha256: str) -> None:
         problem = f"its dev articles are others: {', '.join(other[:3])}{', ...' if len(other) > 3 else ''}"
     if problem:
         raise InputError(f"{what}: {problem}. A teacher that has learnt from what is dev or test here would pass it on; train it anew")
-
-
-def _weights_sha256(run: Run) -> str:
-    digest = hashlib.sha256()
-    for name in WEIGHTS:
-        path = run.checkpoint_path / name
-        if path.exists():
-            digest.update(path.read_bytes())
-    return digest.hexdigest()

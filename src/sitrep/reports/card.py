@@ -116,7 +116,7 @@ def _facts(config: TrainConfig, info: Mapping[str, Any]) -> Iterator[tuple[str, 
         yield "articles", ", ".join(f"{n:,} {split}" for split, n in sizes.items())
     yield "seed", config.seed
     if teacher := info.get("teacher"):
-        yield "learnt from the scores of (SHA-256 of the weights)", f"{teacher['path']} ({teacher['weights_sha256']})"
+        yield "learnt from the scores of (SHA-256 of the model)", f"{teacher['path']} ({teacher['model_sha256']})"
     for key, name in (("seconds", "seconds of training"), ("n_parameters", "parameters"), ("device", "device")):
         if info.get(key) is not None:
             yield name, info[key]
