@@ -5,7 +5,7 @@ from sitrep.config import EvaluateConfig, PredictConfig, TfidfConfig, TrainConfi
 
 EVALUATE = {
     "run": "latest", "split": None, "articles": None, "name": None, "format": None, "text_dir": None, "drop_labels": [],
-    "target_precision": None, "device": "cpu",
+    "target_precision": None, "backend": "torch", "device": "cpu",
 }  # fmt: skip
 
 TOPICS = {
@@ -88,6 +88,8 @@ def test_rules_between_training_options(changes, problems):
         ({"target_precision": 0.9, "split": "test"}, ["fitted on dev only"]),
         ({"target_precision": 0.9, "articles": "x"}, ["fitted on dev only"]),
         ({"target_precision": 0.0, "split": "dev"}, ["target_precision=0.0 must lie above 0"]),
+        ({"target_precision": 0.9, "split": "dev", "backend": "int8"}, ["thresholds are fitted to torch's scores"]),
+        ({"backend": "onxx"}, ["backend='onxx' is unknown; did you mean 'onnx'?"]),
         ({"name": "mine"}, ["name=mine needs articles="]),
         ({"name": "test", "articles": "x"}, ["name=test is reserved for the split"]),
         ({"name": "folds", "articles": "x"}, ["name=folds is reserved for cross-validation"]),
@@ -105,7 +107,7 @@ def test_rules_between_evaluation_options(changes, problems):
 )
 def test_a_least_score_is_a_number_or_calibrated(value, valid):
     options = {"run": ["x"], "input": "x", "output": "y", "format": None, "min_score": value}
-    options |= {"overwrite": False, "strict": False, "device": "cpu"}
+    options |= {"overwrite": False, "strict": False, "backend": "auto", "device": "cpu"}
     if valid:
         assert load(PredictConfig, options).min_score == value
     else:

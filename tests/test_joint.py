@@ -6,7 +6,7 @@ from factories import make_task
 
 from sitrep.articles import Article, Span
 from sitrep.calibration import Calibration
-from sitrep.joint import CHUNK, JointReader
+from sitrep.joint import CHUNK, JointReader, load_joint
 from sitrep.lookup import LookupReader
 from sitrep.readers import CalibratedReader
 
@@ -42,6 +42,13 @@ def test_several_readers_add_to_one_article():
 def test_a_class_field_at_top_level_is_replaced_not_doubled():
     (read,) = joint(TopicReader()).read([Article("a", "x", extra={"topics": ["raid"], "date": "2020"})])
     assert read.labels == {"topics": ("talks",)} and read.extra == {"date": "2020"}
+
+
+def test_what_multiplies_is_part_of_what_the_output_is_made_by(ner_run, tfidf_run):
+    references = [str(ner_run.path), str(tfidf_run.path)]
+    made_by = load_joint(references, "cpu", None, "torch").made_by
+    assert made_by["backends"] == ["torch", "none"]
+    assert load_joint(references, "cpu", None, made_by["backends"], threads=1).made_by == made_by  # as a resumed job has it
 
 
 def test_articles_are_read_chunk_by_chunk_in_order():
