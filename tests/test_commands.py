@@ -73,7 +73,7 @@ def test_the_commands_one_after_the_other_in_folders_of_any_name(corpus, tmp_pat
     assert run("evaluate", f"run={one}", cwd=home).returncode == 0
     done = run("compare", f"runs=[{one},{other}]", cwd=home)
     assert done.returncode == 0 and f"A  {one}" in done.stdout
-    done = run("predict", "run=latest", f"input={data}", "output=out, [1] ${x}.jsonl", cwd=home)
+    done = run("predict", "run=latest", f"input={data}", "output=out, [1] ${x}.jsonl", "backend=torch", cwd=home)
     assert done.returncode == 0, done.stderr
     assert len((home / "out, [1] ${x}.jsonl").read_text().splitlines()) == 20
     done = run("annotate", "action=counts", *own_data(data), cwd=home)
@@ -155,7 +155,7 @@ def test_prediction_can_be_interrupted_and_goes_on(ner_run, tmp_path):
     for number in range(150):
         (texts / f"{number:03}.txt").write_text("Envoys met Amina Sow in Quetta on Monday. " * 5)
     (texts / "picture.png").write_bytes(b"")  # makes the command say that it has begun
-    arguments = [f"run={ner_run.path}", f"input={texts}", "output=out.jsonl", "device=cpu"]
+    arguments = [f"run={ner_run.path}", f"input={texts}", "output=out.jsonl", "device=cpu", "backend=torch"]
     code, message = interrupt("predict", *arguments, cwd=tmp_path, when="unknown ending")
     assert code == 130
     assert "interrupted: the same command goes on where it stopped" in message and "Traceback" not in message

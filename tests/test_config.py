@@ -106,6 +106,8 @@ def test_rules_between_training_options(changes, problems):
         ({"target_precision": 0.9, "split": "test"}, ["fitted on dev only"]),
         ({"target_precision": 0.9, "articles": "x"}, ["fitted on dev only"]),
         ({"target_precision": 0.0, "split": "dev"}, ["target_precision=0.0 must lie above 0"]),
+        ({"target_precision": 0.9, "split": "dev", "backend": "int8"}, ["thresholds are fitted to torch's scores"]),
+        ({"backend": "onxx"}, ["backend='onxx' is unknown; did you mean 'onnx'?"]),
         ({"name": "mine"}, ["name=mine needs articles="]),
         ({"name": "test", "articles": "x"}, ["name=test is reserved for the split"]),
         ({"name": "folds", "articles": "x"}, ["name=folds is reserved for cross-validation"]),

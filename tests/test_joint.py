@@ -5,7 +5,7 @@ import itertools
 from factories import AS_IT_IS, make_task
 
 from sitrep.articles import Article, Span
-from sitrep.joint import JointReader
+from sitrep.joint import JointReader, load_joint, open_joint
 from sitrep.lookup import LookupReader
 from sitrep.readers import CalibratedReader
 from sitrep.sampling import LOOK_AHEAD
@@ -42,6 +42,13 @@ def test_several_readers_add_to_one_article():
 def test_a_class_field_at_top_level_is_replaced_not_doubled():
     (read,) = joint(TopicReader()).read([Article("a", "x", extra={"topics": ["raid"], "date": "2020"})])
     assert read.labels == {"topics": ("talks",)} and read.extra == {"date": "2020", "read_by": {"task": "0" * 12}}
+
+
+def test_what_multiplies_is_known_and_can_be_given_again(ner_run, tfidf_run):
+    runs = open_joint([str(ner_run.path), str(tfidf_run.path)])
+    backends = load_joint(runs, "cpu", None, "torch").backends
+    assert backends == ["torch", "none"]
+    assert load_joint(runs, "cpu", None, backends, threads=1).backends == backends  # as a resumed job does
 
 
 def test_articles_are_read_chunk_by_chunk_in_order():

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from sitrep.articles import Article
 from sitrep.formats import read_articles
-from sitrep.leaks import MIN_WORDS, Withheld, fold, split_sentences
+from sitrep.leaks import MIN_WORDS, Withheld, fold
 
 DOCUMENT = """Envoys met in Geneva. Gen. Ali, who left Ar-Raqqah, did n't comment on Mr. Khan's "plan." The truce holds.
 
@@ -76,4 +76,4 @@ def test_a_sentence_is_found_whatever_stands_around_it(before, after, words):
     sentence = " ".join(words)
     text = f"{before}\n{sentence}.\n{after}"
     assert shares(sentence, text) and shares(text, sentence)
-    assert len(fold(sentence)[1]) >= MIN_WORDS and text in split_sentences(text)
+    assert len(fold(sentence)[1]) >= MIN_WORDS

@@ -9,13 +9,22 @@ from tiny import own_data
 
 from sitrep.formats import jsonl, read_articles
 from sitrep.heads.tags import CrfHead
-from sitrep.readers import count_reasons, load_reader
+from sitrep.readers import backend_of, count_reasons, load_reader
 from sitrep.windows import Lost
 
 
 @pytest.mark.parametrize(("fixture", "name"), [("ner_run", "EncoderReader"), ("lookup_run", "LookupReader"), ("tfidf_run", "TfidfReader")])
 def test_a_run_is_read_by_the_kind_of_model_that_it_holds(request, fixture, name):
-    assert type(load_reader(request.getfixturevalue(fixture), "cpu")).__name__ == name
+    reader = load_reader(request.getfixturevalue(fixture), "cpu")
+    assert type(reader).__name__ == name
+    assert backend_of(reader) == ("torch" if fixture == "ner_run" else "none")
+
+
+def test_backends_are_for_networks(lookup_run, tfidf_run, ner_run):
+    for run in (lookup_run, tfidf_run):
+        assert backend_of(load_reader(run, "cpu", "int8")) == "none"
+    with refused("backend='onx' is unknown; did you mean 'onnx'?"):
+        load_reader(ner_run, "cpu", "onx")
 
 
 def limit_memory(monkeypatch, n_tokens: int) -> list[int]:

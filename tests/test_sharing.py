@@ -7,7 +7,7 @@ import torch
 from transformers import BertConfig, BertForTokenClassification, BertModel
 
 from sitrep.formats import read_articles
-from sitrep.joint import load_joint
+from sitrep.joint import load_joint, open_joint
 from sitrep.readers import load_calibrated
 from sitrep.sharing import SharedEncoder, share_encoders
 
@@ -37,7 +37,7 @@ def count_passes(network) -> list:
 
 
 def test_an_encoder_left_as_it_was_is_run_once_for_all_tasks(frozen, articles):
-    joint = load_joint([str(run.path) for run in frozen], "cpu", None)
+    joint = load_joint(open_joint([str(run.path) for run in frozen]), "cpu", None)
     shared = {id(module) for reader in joint.readers for module in reader.reader.network.modules() if isinstance(module, SharedEncoder)}
     assert len(shared) == 1 and len(joint.groups) == 1
     together, alone = count_passes(joint.readers[1].reader.network), []
@@ -55,13 +55,15 @@ def test_an_encoder_left_as_it_was_is_run_once_for_all_tasks(frozen, articles):
 
 
 def test_encoders_that_have_learnt_are_not_shared(ner_run, topics_run, frozen, articles):
-    joint = load_joint([str(run.path) for run in (topics_run, frozen[2])], "cpu", None)
+    joint = load_joint(open_joint([str(run.path) for run in (topics_run, frozen[2])]), "cpu", None)
     assert len(joint.groups) == 1  # they cut articles alike all the same
     assert not any(isinstance(module, SharedEncoder) for reader in joint.readers for module in reader.reader.network.modules())
     expected = [load_calibrated(run, "cpu", None).read(articles) for run in (topics_run, frozen[2])]
     for read, topics, region in zip(joint.read(articles), *expected, strict=True):
         assert read.scores == {**topics.scores, **region.scores} and read.labels == {**topics.labels, **region.labels}
-    assert len(load_joint([str(run.path) for run in (ner_run, topics_run)], "cpu", None).groups) == 2  # one is told the case of words
+    assert (
+        len(load_joint(open_joint([str(run.path) for run in (ner_run, topics_run)]), "cpu", None).groups) == 2
+    )  # one is told the case of words
 
 
 class Network:

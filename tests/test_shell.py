@@ -5,6 +5,7 @@ from pathlib import Path
 
 import hydra
 import pytest
+from factories import command_options
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
@@ -27,17 +28,7 @@ def load_predict(*arguments: str) -> PredictConfig:
     """Return what Hydra and the schema make of arguments, without the time that a full compose takes."""
     overrides = OverridesParser.create().parse_overrides([shell.quote_path(argument) for argument in arguments])
     values = {"run": "x", "input": "x", "output": "x"} | {override.key_or_group: override.value() for override in overrides}
-    others = {
-        "format": None,
-        "text_field": "text",
-        "id_field": "id",
-        "max_chars": 10,
-        "min_score": None,
-        "overwrite": False,
-        "strict": False,
-        "device": "auto",
-    }
-    return load(PredictConfig, OmegaConf.create({**values, **others}))
+    return load(PredictConfig, OmegaConf.create(command_options("predict", **values)))
 
 
 @example("data/é/🚁 [1], (2) = 'a' \"b\" \\ ${x} \\${y} \\\\${z} \\\\'")
