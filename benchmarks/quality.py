@@ -23,7 +23,7 @@ from typing import Any
 import hydra
 
 from sitrep.articles import fingerprint
-from sitrep.comparison import mean_over_seeds
+from sitrep.comparison import mean_and_sd
 from sitrep.config import TrainConfig, load
 from sitrep.corpus import load_corpus
 from sitrep.errors import InputError
@@ -164,7 +164,7 @@ def _label_cell(runs: Sequence[Run], split: str, label: str) -> str:
 
 
 def _mean(values: Sequence[float | None]) -> str:
-    return mean_and_deviation(mean_over_seeds(values))
+    return mean_and_deviation(mean_and_sd(values))
 
 
 def _say(text: str) -> None:

@@ -135,3 +135,25 @@ def test_several_workers_write_the_same_bytes(tmp_path):
     predict(tmp_path / "one.jsonl", articles)
     predict(tmp_path / "two.jsonl", articles, read=partial(read_shards, n_workers=2))
     assert (tmp_path / "one.jsonl").read_bytes() == (tmp_path / "two.jsonl").read_bytes()
+
+
+def test_an_interrupted_overwriting_job_goes_on_from_where_its_input_has_changed(tmp_path):
+    articles = [Article(str(number), "Gao") for number in range(3 * SHARD_ARTICLES)]
+    predict(tmp_path / "out.jsonl", articles[:1])
+    with pytest.raises(InputError):
+        predict(tmp_path / "out.jsonl", [*articles[:-1], BAD, articles[-1]], strict=True, overwrite=True)
+    changed = [*articles[: SHARD_ARTICLES + 1], Article("new", "Gao"), *articles[SHARD_ARTICLES + 1 :]]
+    n_read = []
+
+    def counting(shards, load):
+        for shard, made in read_shards(shards, load, 1):
+            n_read.append(shard.number)
+            yield shard, made
+
+    assert predict(tmp_path / "out.jsonl", changed, overwrite=True, read=counting).found == {"LOCATION": len(changed)}
+    assert n_read == [1, 2, 3]
+    predict(tmp_path / "whole.jsonl", changed)
+    assert (tmp_path / "out.jsonl").read_bytes() == (tmp_path / "whole.jsonl").read_bytes()
+    with pytest.raises(InputError):
+        predict(tmp_path / "out.jsonl", [*changed, BAD], strict=True, overwrite=True)
+    assert predict(tmp_path / "out.jsonl", changed[:5], overwrite=True).found == {"LOCATION": 5}  # a shorter input

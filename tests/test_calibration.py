@@ -156,6 +156,17 @@ def test_thresholds_are_those_of_calibrated_scores():
     assert fit_calibration(gold, raw, fitting(), 0.9).target_precision.not_reached == ["a", "b"]
 
 
+def test_a_precision_is_that_of_labels_given_at_the_fitted_thresholds():
+    """Half of what scores 0.3 is right, so that the best F1 takes it; at 0.5 nothing of it would be given."""
+    rows = [(0.3, n % 2 == 0) for n in range(60)] + [(0.05, False)] * 60
+    gold = [make_article(str(n), labels={"topics": ("a",) * right}) for n, (_, right) in enumerate(rows)]
+    raw = [make_article(str(n), labels={"topics": ()}, scores={"topics": {"a": score, "b": 0.0}}) for n, (score, _) in enumerate(rows)]
+    fitted = fit_calibration(gold, raw, fitting(), 0.5)
+    assert fitted.best_f1.thresholds["a"] < fitted.apply(raw[0], fitting()).scores["topics"]["a"] <= 0.5
+    assert fitted.target_precision.n_predicted == {"a": 60, "b": 0} and fitted.target_precision.thresholds["a"] == 0.0
+    assert "a 0.00 by 60" in fitted.describe(fitting()) and "on other articles is less" in fitted.describe(fitting())
+
+
 @pytest.mark.parametrize("kind", ["multi-label", "multi-class", "ner"])
 def test_what_a_task_has_no_use_for_is_not_fitted(tmp_path, kind):
     task = make_task(kind, ["a", "b"], None if kind == "ner" else "topics")
@@ -179,7 +190,9 @@ def test_a_file_that_is_missing_or_damaged_is_refused(tmp_path):
     good = json.loads(path.read_text())
     for damage, message in [
         ({"schema_version": 1}, "is not of version 2"),
-        ({"temperature": 0}, "temperature=0.0 must be positive"),
+        ({"temperature": 0}, "temperature=0.0 must lie between 0.01 and 100"),
+        ({"temperature": float("inf")}, "temperature=inf must lie between"),
+        ({"temperature": float("nan")}, "temperature=nan must lie between"),
         ({"temperature": "warm"}, "calibration.json: temperature: "),
         ({"temprature": 1}, "unknown option temprature"),
         ({"best_f1": None}, "best_f1 holds thresholds of none; expected are a, b"),

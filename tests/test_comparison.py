@@ -61,13 +61,36 @@ def test_runs_that_differ_only_by_seed_stand_together(scored_run):
     assert groups[0]["f1"]["ARMED_GROUP"] == {"mean": None, "sd": None, "interval": None}
 
 
-@pytest.mark.parametrize("facts", [{"commit": "f" * 40}, {"data_sha256": "f" * 64}, {"resumed": [{"commit": "f" * 40}]}])
-def test_runs_of_another_commit_or_data_stand_apart(scored_run, facts):
+@pytest.mark.parametrize(
+    "facts",
+    [
+        {"commit": "f" * 40},
+        {"data_sha256": "f" * 64},
+        {"resumed": [{"commit": "f" * 40}]},
+        {"dirty": "another"},
+        {"versions": {"torch": "0.1"}},
+        {"resumed": [{"versions": {"torch": "0.1"}}]},
+    ],
+)
+def test_runs_of_another_code_or_data_stand_apart(scored_run, facts):
     runs = [scored_run(str(seed), seed=seed) for seed in (1, 2, 3)]
     runs[1].finish(**facts)
-    groups = compare_runs(runs, "test")["groups"]
-    assert members(groups) == [["1", "3"], ["2"]]
-    assert [group["repeats"] for group in groups] == [None, None]
+    comparison = compare_runs(runs, "test")
+    assert members(comparison["groups"]) == [["1", "3"], ["2"]]
+    assert [group["repeats"] for group in comparison["groups"]] == [None, None]
+    (difference,) = comparison["differences"]
+    expected = {"versions": ["versions.torch"], "resumed": []}.get(*facts, [*facts])
+    assert set(expected) <= difference["config"].keys()
+
+
+@pytest.mark.parametrize("is_dirty", [True, False])
+def test_seeds_of_uncommitted_code_are_averaged_with_a_warning(scored_run, tmp_path, caplog, is_dirty):
+    runs = [scored_run(str(seed), seed=seed) for seed in (1, 2)] + [scored_run("b", model__name="b")]
+    for run in runs:
+        run.finish(dirty=is_dirty)
+    assert members(compare_runs(runs, "test")["groups"]) == [["1", "2"], ["b"]]
+    said = f"belong to no commit, perhaps not the same ones: {tmp_path / '1'}, {tmp_path / '2'}; commit and train anew"
+    assert (said in caplog.text) is is_dirty
 
 
 TOPICS = {

@@ -4,6 +4,7 @@ import json
 import logging
 import re
 import shutil
+import statistics
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -162,6 +163,21 @@ def test_pooled_counts_are_the_sums_of_the_folds(runs, pool):
     assert pooled["folds"]["sd"] == pytest.approx((sum((f1 - mean) ** 2 for f1 in f1s) / (N_FOLDS - 1)) ** 0.5)
 
 
+def test_rankings_of_different_models_are_averaged_and_not_pooled(articles, tmp_path, capsys):
+    folds = train_folds(articles, tmp_path, "task=topics", "model=tfidf")
+    (pooled,) = pools(tmp_path)
+    found, of_folds = (pooled.metrics("folds")["average_precision"], [run.metrics("fold")["average_precision"] for run in folds])
+    for name in ("micro", "macro"):
+        values = [part[name]["value"] for part in of_folds]
+        assert found[name] == {
+            "value": pytest.approx(statistics.fmean(values)),
+            "sd": pytest.approx(statistics.stdev(values)),
+            "interval": None,
+        }
+    assert found["per_label"].keys() == of_folds[0]["per_label"].keys()
+    assert "average precision, mean of folds" in capsys.readouterr().out
+
+
 def test_the_folder_of_the_pooled_scores(runs, pool):
     info, first = pool.info(), runs[0].info()
     assert re.fullmatch(r"\d{8}-\d{6}-s1-cv3", pool.path.name)
@@ -225,9 +241,10 @@ def test_folds_of_another_config_are_not_pooled(articles, tmp_path, other):
     assert pools(tmp_path) == []
 
 
-def test_folds_of_another_commit_are_not_pooled(articles, tmp_path):
+@pytest.mark.parametrize("facts", [{"commit": "0" * 40}, {"versions": {"torch": "0.1"}}])
+def test_folds_of_another_code_are_not_pooled(articles, tmp_path, facts):
     first, _ = train_folds(articles, tmp_path, folds=(0, 1))
-    first.note(commit="0" * 40)
+    first.note(**facts)
     train_fold(articles, tmp_path / "2", 2)
     assert pools(tmp_path) == []
 

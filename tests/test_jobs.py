@@ -4,6 +4,7 @@ import datetime
 import gzip
 import json
 import logging
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from sitrep.errors import InputError
 from sitrep.evaluation import save_evaluation
 from sitrep.formats import jsonl, read_articles
 from sitrep.reliability import bin_sums, scored_items
+from sitrep.runs import Run
 from sitrep.shards import SHARD_ARTICLES
 from sitrep.splits import read_splits
 
@@ -443,6 +445,45 @@ def test_a_comparison_is_written_and_fails_where_the_later_run_is_worse(ner_run,
     assert f"B - A is -{f1:.1f} points of micro F1, below fail_below=0" in caplog.text
     with pytest.raises(InputError, match=r"output=.*page.html: name a folder"):
         compare(ner_run, worse, output=tmp_path / "page.html")
+
+
+def test_where_a_comparison_cannot_be_written_it_does_not_begin(lookup_run, tmp_path):
+    (tmp_path / "file").write_text("mine")
+    for output in (tmp_path / "file", tmp_path / "file" / "below", "/proc/none"):
+        with pytest.raises(InputError, match=f"output={output}: .*; name a folder that can be written"):
+            jobs.compare(compose("compare", f"runs=[{lookup_run.path}]", f"output={output}"))
+    assert (tmp_path / "file").read_text() == "mine"
+    with pytest.raises(InputError, match="two or more"):  # a dot is no ending of a file
+        jobs.compare(compose("compare", f"runs=[{lookup_run.path}]", "name=dev", f"output={tmp_path / 'out.v2'}"))
+
+
+def test_of_a_glob_runs_without_the_scores_or_unfinished_are_left_out_and_named(lookup_run, tmp_path, capsys, caplog):
+    runs = [Run(shutil.copytree(lookup_run.path, tmp_path / "models" / name)) for name in "abcde"]
+    runs[2].metrics_path("dev").unlink()
+    runs[3].note(status="running")
+    (runs[4].path / "run.json").write_text("")
+    assert jobs.compare(compose("compare", f"runs={tmp_path}/models/*", "name=dev")) == 0
+    shown = capsys.readouterr().out
+    assert all((str(run.path) in shown) == (run in runs[:2]) for run in runs)
+    assert "3 of 5 left out" in caplog.text and all(str(run.path) in caplog.text for run in runs[2:])
+    with pytest.raises(InputError, match="has no scores named 'dev'"):
+        jobs.compare(compose("compare", f"runs=[{runs[0].path},{runs[2].path}]", "name=dev"))
+
+
+def test_scores_of_what_was_learnt_are_called_so(lookup_run, copy_run, caplog):
+    run = copy_run(lookup_run)
+    evaluate(run, "split=train")
+    assert run.metrics("train")["near_duplicates"] is None and "the model learnt from these articles" in caplog.text
+
+
+def test_names_that_no_file_could_bear_are_refused(lookup_run, copy_run, tmp_path):
+    run = copy_run(lookup_run)
+    jsonl.write([Article("a", "Gao")], tmp_path / f"{'n' * 201}.jsonl")
+    with pytest.raises(InputError, match=r"200 bytes the most.*choose one: name=NAME"):
+        evaluate(run, f"articles={tmp_path / ('n' * 201)}.jsonl")
+    with pytest.raises(InputError, match="200 bytes are the most"):
+        evaluate(run, f"articles={tmp_path}", f"name={'n' * 201}")
+    evaluate(run, f"articles={tmp_path / ('n' * 201)}.jsonl", f"name={'n' * 200}")
 
 
 def test_compare_the_baseline_of_a_class_field_with_an_encoder(tfidf_run, topics_run, capsys):

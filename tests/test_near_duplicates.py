@@ -41,6 +41,7 @@ def similarity(one: str, other: str) -> float:
         (LONG, LONG.replace("word7 ", "another "), True),  # 51 of 61
         (LONG, f"GAO (own report) - {LONG}", True),
         (LONG, LONG.replace("word7 ", "x ").replace("word17 ", "x ").replace("word27 ", "x "), False),  # 41 of 71
+        (LONG, LONG.replace("word7 ", "x ").replace("word17 ", "x "), False),  # 46 of 66; by four words in a row 49 of 65
         (LONG, LONG[: len(LONG) // 2], False),
         ("The army left Gao.", "the ARMY left Gao", True),  # fewer words than a shingle
         ("The army left Gao.", "The army left Mopti.", False),

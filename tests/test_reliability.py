@@ -49,6 +49,8 @@ def test_before_and_after_have_their_own_scores_and_intervals():
     assert found["before"]["ece"] == pytest.approx(0.45) and found["after"]["ece"] == pytest.approx(0)
     low, high = found["before"]["ece_interval"]
     assert 0.2 < low < 0.45 < high < 0.7
+    low, high = found["after"]["ece_interval"]
+    assert 0 <= low < 0.02 and 0.1 < high < 0.2  # half of 40 drawn are right, give or take 0.16
     empty = found["after"]["bins"][0]
     assert empty == {"low": 0.0, "high": 0.1, "n": 0, "confidence": None, "accuracy": None}
 

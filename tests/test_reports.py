@@ -1,5 +1,6 @@
 """The pages: what they show of a run and of a comparison, nothing runs that an article brings, nothing is fetched, sizes are kept."""
 
+import html
 import re
 
 import pytest
@@ -8,10 +9,10 @@ from reporting import HOSTILE, MORE, TOPICS, evaluated_run, make_comparison, ope
 
 from sitrep.articles import Article, Span
 from sitrep.comparison import compare_runs
-from sitrep.reports.articles import MAX_ARTICLES, pair_up, share_out, show_articles
+from sitrep.reports.articles import pair_up, show_articles
 from sitrep.reports.comparison import MAX_MENTIONS, write_comparison_report
-from sitrep.reports.pages import rows_of, write_text
-from sitrep.reports.run import write_run_report
+from sitrep.reports.pages import rows_of, share_out, write_text
+from sitrep.reports.run import MAX_ARTICLES, write_run_report
 from sitrep.runs import write_json
 
 GOLD = make_article("a1", "[Ali](PERSON) went to [Gao](LOCATION).\n\nThe [Front](ARMED_GROUP) left [Mopti](LOCATION).")
@@ -33,6 +34,11 @@ def test_a_run_shows_scores_articles_history_config_and_provenance(ner_page):
     assert page.texts("th", scope="row").count("trainer.epochs") == 1
     assert page.texts("th", scope="row").count("versions.torch") == 1
     assert "epoch 3: 0.8" in page.texts("title")
+
+
+def test_scores_on_dev_are_called_optimistic(ner_page):
+    notes = ner_page([(GOLD, PRED), CALM], "test", "dev").texts("p", class_="note")
+    assert sum(note.startswith("Optimistic: ") for note in notes) == 1
 
 
 def test_articles_are_marked_side_by_side_with_the_kind_of_each_mistake(ner_page):
@@ -98,6 +104,17 @@ def test_an_evaluation_that_cannot_be_shown_is_named(tmp_path):
     missing, old = page.texts("p", class_="warning")
     assert missing.startswith("'test' is not shown") and "another version" in old
     assert [text for text in page.texts("h2") if text.startswith("Scores")] == ["Scores on dev"]
+
+
+@pytest.mark.parametrize("damage", [{"strict": {}}, {"strict": {"micro": {}}}, {"seconds": ...}])
+def test_an_evaluation_that_lacks_what_is_shown_is_named(tmp_path, damage):
+    run = evaluated_run(tmp_path / "m" / "r", [(GOLD, PRED)], "test", "mine", **NER)
+    damaged = {**run.metrics("mine"), **damage}
+    write_json(run.metrics_path("mine"), {key: value for key, value in damaged.items() if value is not ...})
+    page = open_page(write_run_report(run))
+    (problem,) = page.texts("p", class_="warning")
+    assert problem.startswith("'mine' is not shown") and next(iter(damage)) in problem and "evaluate again" in problem
+    assert [text for text in page.texts("h2") if text.startswith("Scores")] == ["Scores on test"]
 
 
 def test_a_run_without_evaluations_and_one_without_history(tmp_path):
@@ -172,8 +189,15 @@ def test_200_articles_stay_below_5_mb_and_more_say_so(tmp_path):
     assert "Shown are the 200 of 201 articles with most mistakes" in page.texts("p", class_="warning")[0]
 
 
+def test_quotes_which_a_page_writes_longer_are_counted_so():
+    text = '"It\'s A&B" ' * 400
+    pairs = [(Article(str(number), text), Article(str(number), text)) for number in range(9)]
+    shown = show_articles(pairs, make_task(), 9, 100_000).shown
+    assert len(shown) > 1 and 2 * len(shown) * len(html.escape(text)) < 100_000
+
+
 def test_what_is_shown_is_shared_out_and_kept_small():
-    assert share_out([300, 20, 0], 200) == [180, 20, 0] and share_out([90, 300, 300], 200) == [66, 67, 67] and share_out([]) == []
+    assert share_out([300, 20, 0], 200) == [180, 20, 0] and share_out([90, 300, 300], 200) == [66, 67, 67] and share_out([], 200) == []
     pairs = [(long_article(number), Article(f"n{number}", long_article(number).text)) for number in range(3)]
     assert len(show_articles(pairs, make_task(), 9, 40_000).shown) == 2
     assert len(show_articles(pairs, make_task(), 9, 1).shown) == 1
@@ -221,7 +245,9 @@ def test_a_comparison_of_several_seeds_says_how_many_make_a_mistake(tmp_path):
 
 def test_a_comparison_of_many_mentions_says_what_it_leaves_out(tmp_path):
     page = open_page(write_comparison_report(make_comparison(MAX_MENTIONS), tmp_path / "comparison.html"))
-    assert "3001 of them" in page.texts("p", class_="warning")[0] and len(page.texts("tr", data_m="1.0.0")) == 3000
+    assert f"{MAX_MENTIONS} of them" in page.texts("p", class_="warning")[0] and len(page.texts("tr", data_m="1.0.0")) == MAX_MENTIONS - 1
+    page = open_page(write_comparison_report(make_comparison(MAX_MENTIONS - 1), tmp_path / "comparison.html"))
+    assert page.texts("p", class_="warning") == [] and len(page.texts("tr", data_m="1.0.0")) == MAX_MENTIONS - 1
 
 
 def test_a_comparison_of_class_fields_names_articles(tmp_path):

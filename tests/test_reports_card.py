@@ -35,6 +35,20 @@ def test_the_card_tells_scores_data_use_and_limits(tmp_path):
     assert "of 3 on `test` 2 missed, 1 split" in card and "surveillance" in card and "41 %" in card
 
 
+@pytest.mark.parametrize(("name", "path"), [("kivu", "data/kivu"), ("articles", "/my/own"), ("kivu", "data/articles")])
+def test_other_articles_are_not_said_to_be_ours(tmp_path, name, path):
+    data = {**train_options()["data"], "name": name, "path": path}
+    run = evaluated_run(tmp_path / "own-ner" / "1", [PAIR], "dev", data=data, **NER)
+    card = ModelCard.load(write_model_card(run))
+    assert card.data.language is None and "41 %" not in card.text and "sitrep does not know" in card.text
+
+
+def test_scores_on_dev_are_called_optimistic(tmp_path):
+    card = write_model_card(evaluated_run(tmp_path / "own-ner" / "1", [PAIR], "dev", "test", **NER)).read_text()
+    (line,) = [line for line in card.splitlines() if "optimistic" in line]
+    assert line.startswith("On `dev` (1 articles; ")
+
+
 def test_a_run_without_scores_has_a_card(tmp_path):
     run = make_run(tmp_path / "own-ner" / "1", data__name="own")
     run.checkpoint_path.mkdir()

@@ -204,3 +204,11 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_else(home):
 )
 def test_describe_task(changes, words):
     assert describe_task(load(TrainConfig, train_options(**changes)).task) == words
+
+
+def test_metrics_that_are_no_scores_are_refused(tmp_path):
+    run = make_run(tmp_path / "run")
+    run.metrics_path("test").parent.mkdir()
+    run.metrics_path("test").write_text("[]")
+    with refused("metrics/test.json: holds no scores", "score again: python evaluate.py"):
+        run.metrics("test")

@@ -138,6 +138,12 @@ def test_legend_lists_the_runs_behind_each_letter():
     ]
 
 
+def test_a_run_whose_seconds_are_not_known_is_listed():
+    group = {"letter": "A", "repeats": None, "runs": [{"path": "models/x/1", "seed": 1, "seconds": None}]}
+    group |= {"f1": {"micro": {"mean": 0.5, "sd": None}}, "cost": dict.fromkeys(("seconds", "n_parameters", "articles_per_second"))}
+    assert list(comparison_legend({"groups": [group]})) == ["A  models/x/1  (seed 1, n/a)"]
+
+
 @pytest.mark.parametrize(("n_runs", "n_columns", "n_rows"), [(2, 4, 8), (3, 5, 8), (4, 4, 5), (60, 4, 61)])
 def test_comparison_of_many_fits(printed, n_runs, n_columns, n_rows):
     rows = printed(comparison_table(make_comparison(*[STRICT] * n_runs)))

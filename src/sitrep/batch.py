@@ -41,14 +41,13 @@ class Summary:
 
 
 def unfinished(output: Path, *, overwrite: bool) -> dict[str, Any]:
-    """Return what makes the unfinished output of that name; nothing where there is none, or it is to be overwritten.
+    """Return what makes the unfinished output of that name; nothing where there is none.
 
     Raises:
         InputError: if the output is finished, and not to be overwritten.
     """
-    if overwrite:
-        return {}
-    _refuse_finished(output)
+    if not overwrite:
+        _refuse_finished(output)
     return GrowingOutput(output).made_by() or {}
 
 
@@ -74,7 +73,8 @@ def predict_to_file(
         read_input: called with `reject=`, the function that takes what cannot be read.
         made_by: what determines the output, in JSON's types, and the class `fields` that are predicted; the unfinished output of something
             else is refused.
-        overwrite: start anew instead of refusing a finished output or going on with an unfinished one.
+        overwrite: replace a finished output, or the unfinished one of something else, instead of refusing; an unfinished one of the same
+            job is gone on with all the same, from where its input has changed.
         strict: stop at the first row that cannot be read instead of writing it to `<output>.rejected.jsonl`.
         read: gives each shard with what a reader makes of it, in order.
         watch: wraps the shards as they are read, to show how far the job is.
@@ -91,28 +91,29 @@ def predict_to_file(
         with rejected_partial.open("w", encoding="utf-8") as rejects:
             reject = refuse if strict else _rejecter(rejects, summary)
             shards = cut_shards(_count_ids(read_input(reject=reject), summary))
-            for shard, made in read(iter(watch(_skip_done(shards, growing))), load):
+            for shard, made in read(iter(watch(_skip_done(shards, growing, overwrite))), load):
                 growing.append(shard, made)
         for done in growing.done:
             summary.found.update(done.found)
             summary.left_out.update(done.left_out)
-        summary.files = finish_output(growing.partial, output, made_by["fields"])
-        growing.drop()
         if summary.n_rejected:
             rejected_partial.replace(rejected)
         else:
             rejected_partial.unlink()
             rejected.unlink(missing_ok=True)  # of an earlier output that was overwritten
+        summary.files = finish_output(growing.partial, output, made_by["fields"])
+        growing.drop()
     return summary
 
 
 def _prepare(growing: GrowingOutput, made_by: dict[str, Any], overwrite: bool) -> None:
     if not overwrite:
         _refuse_finished(growing.output)
-        if growing.made_by() is not None:
-            growing.go_on(made_by)
-            return
-    growing.begin(made_by)
+    found = growing.made_by()
+    if found == made_by or (found is not None and not overwrite):
+        growing.go_on(made_by)
+    else:
+        growing.begin(made_by)
 
 
 def _rejecter(rejects: IO[str], summary: Summary) -> Reject:
@@ -124,15 +125,20 @@ def _rejecter(rejects: IO[str], summary: Summary) -> Reject:
     return reject
 
 
-def _skip_done(shards: Iterable[Shard], growing: GrowingOutput) -> Iterator[Shard]:
-    """Yield the shards that the output does not hold yet; the input of the others must be as it was."""
+def _skip_done(shards: Iterable[Shard], growing: GrowingOutput, overwrite: bool) -> Iterator[Shard]:
+    """Yield the shards that the output does not hold yet; the input of the others must be as it was, or what follows is done again."""
     n_done, n_shards = len(growing.done), 0
     for shard in shards:
         n_shards += 1
+        if shard.number < n_done and overwrite and not growing.holds(shard):
+            n_done = shard.number
+            growing.cut(n_done)
         if shard.number < n_done:
             growing.check(shard)
         else:
             yield shard
+    if overwrite:
+        growing.cut(n_shards)
     growing.check_end(n_shards)
 
 

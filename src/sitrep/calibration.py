@@ -45,8 +45,8 @@ class Calibration:
     target_precision: TargetPrecision | None
 
     def __post_init__(self) -> None:
-        if not self.temperature > 0:
-            raise InputError(f"temperature={self.temperature} must be positive")
+        if not RANGE[0] <= self.temperature <= RANGE[1]:
+            raise InputError(f"temperature={self.temperature} must lie between {RANGE[0]:g} and {RANGE[1]:g}")
 
     def save(self, folder: Path) -> None:
         """Write calibration.json to the run folder `folder`."""
@@ -79,16 +79,20 @@ class Calibration:
         """Return one line for the log."""
         parts = [f"temperature {self.temperature:.2f}" + (f" ({self.temperature_note})" if self.temperature_note else "")]
         if self.best_f1:
-            parts.append(f"thresholds for the best F1: {_shown(self.best_f1.thresholds, self.best_f1.global_labels)}")
+            best = self.best_f1
+            parts.append(f"thresholds for the best F1: {_shown(best.thresholds, best.global_labels, best.n_positives)} positives")
         if aimed := self.target_precision:
-            parts.append(f"for precision {aimed.target:g}: {_shown(aimed.thresholds, aimed.global_labels)}")
+            shown = _shown(aimed.thresholds, aimed.global_labels, aimed.n_predicted)
+            parts.append(f"for precision {aimed.target:g}, which on other articles is less: {shown} predictions")
         return f"{task.name} calibrated on the {self.n_articles} articles of dev: " + "; ".join(parts)
 
 
-def _shown(thresholds: Mapping[str, float | None], shared: Sequence[str]) -> str:
+def _shown(thresholds: Mapping[str, float | None], shared: Sequence[str], n_items: Mapping[str, int]) -> str:
+    """Return the thresholds, each with the number of items that it was fitted to."""
     values = {label: "none" if value is None else f"{value:.2f}" for label, value in thresholds.items()}
-    shown = [f"{label} {value}" for label, value in values.items() if label not in shared]
-    return ", ".join(shown + ([f"{values[shared[0]]} for the {len(shared)} labels with few there"] if shared else []))
+    shown = [f"{label} {value} by {n_items[label]}" for label, value in values.items() if label not in shared]
+    of_all = [f"{values[shared[0]]} for the {len(shared)} labels with few there, by all {sum(n_items.values())}"] if shared else []
+    return ", ".join(shown + of_all)
 
 
 def decide(article: Article, task: TaskConfig, scores: Mapping[str, float], thresholds: Mapping[str, float] | None = None) -> Article:

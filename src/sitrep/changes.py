@@ -15,10 +15,15 @@ Item = tuple[str, str, str, int | None, int | None]  # id, "missed" or "spurious
 
 
 def changed_keys(a: Mapping[str, Any], b: Mapping[str, Any]) -> dict[str, list[Any]]:
-    """Return key -> [value of A, value of B] where two run.json differ in commit, training data or config (the seed aside)."""
-    sides = [{"commit": info.get("commit"), "data_sha256": info.get("data_sha256"), **flatten(info["config"])} for info in (a, b)]
+    """Return key -> [value of A, value of B] where two run.json differ in code, versions, data or config (the seed aside)."""
+    facts = ("commit", "dirty", "data_sha256")
+    sides = [{**{key: info.get(key) for key in facts}, **_versions(info), **flatten(info["config"])} for info in (a, b)]
     keys = sorted(sides[0].keys() | sides[1].keys(), key=lambda key: ("." in key, key))
     return {key: [side.get(key) for side in sides] for key in keys if key != "seed" and sides[0].get(key) != sides[1].get(key)}
+
+
+def _versions(info: Mapping[str, Any]) -> dict[str, Any]:
+    return {f"versions.{name}": version for name, version in (info.get("versions") or {}).items()}
 
 
 def changed_items(

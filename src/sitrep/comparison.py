@@ -6,6 +6,7 @@ Gold, predictions and texts come from the run folders, so that nothing is read b
 from __future__ import annotations
 
 import json
+import logging
 import statistics
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -24,6 +25,8 @@ from sitrep.scoring import AVERAGES, Counts, count, example_f1s
 from sitrep.significance import Difference, differences, holm, mean_difference, mean_f1_intervals
 
 EXAMPLE_F1 = "example F1"
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -44,7 +47,7 @@ class Member:
 def compare_runs(runs: Sequence[Run], name: str) -> dict[str, Any]:
     """Return the scores named `name` of groups of runs beside each other, and how each later group differs from the first.
 
-    A group holds the runs of one config, commit and data that differ only by seed; a second run of the same seed opens a group of
+    A group holds the runs of one config, code and data that differ only by seed; a second run of the same seed opens a group of
     its own, which says whom it `repeats`, for counted twice it would make the deviation too small. F1 are means, with the sample
     standard deviation over seeds (None for one run); a mean is undefined where one of its runs' F1 is.
 
@@ -103,15 +106,29 @@ def _group(members: Sequence[Member]) -> list[tuple[int | None, list[Member]]]:
     alike: dict[str, list[int]] = {}  # the groups of one config, in order
     for member in members:
         info = member.run.info()
-        known = alike.setdefault(
-            json.dumps([member.run.commits(), info["data_sha256"], {**info["config"], "seed": None}], sort_keys=True), []
-        )
+        likeness = [code_of(member.run), info["data_sha256"], {**info["config"], "seed": None}]
+        known = alike.setdefault(json.dumps(likeness, sort_keys=True), [])
         fitting = next((index for index in known if member.seed not in {other.seed for other in groups[index][1]}), None)
         if fitting is None:
             groups.append((known[0] if known else None, []))
             known.append(fitting := len(groups) - 1)
         groups[fitting][1].append(member)
+    for _, alike_members in groups:
+        warn_of_changes([member.run for member in alike_members])
     return groups
+
+
+def code_of(run: Run) -> list[list[Any]]:
+    """Return what made a run: each commit that worked at it, whether it was changed, and the library versions."""
+    made_by = [[start.get(key) for key in ("commit", "dirty", "versions")] for start in run.starts()]
+    return [entry for index, entry in enumerate(made_by) if entry not in made_by[:index]]
+
+
+def warn_of_changes(runs: Sequence[Run]) -> None:
+    """Say so where several runs that count as alike were made with changes that belong to no commit, which may have been others each."""
+    changed = [str(run.path) for run in runs if any(start.get("dirty") for start in run.starts())]
+    if len(runs) > 1 and changed:
+        log.warning("made with changes that belong to no commit, perhaps not the same ones: %s; commit and train anew", ", ".join(changed))
 
 
 def _summarise(members: Sequence[Member], gold: Sequence[Article], task: TaskConfig) -> dict[str, Any]:
@@ -120,7 +137,7 @@ def _summarise(members: Sequence[Member], gold: Sequence[Article], task: TaskCon
     if task.kind != NER:
         nothing = np.zeros((1, len(gold)))
         intervals[EXAMPLE_F1] = mean_difference(nothing, _example_f1s(members, gold, task)).interval
-    f1 = {name: {**mean_over_seeds([row[name] for row in rows]), "interval": intervals[name]} for name in rows[0]}
+    f1 = {name: {**mean_and_sd([row[name] for row in rows]), "interval": intervals[name]} for name in rows[0]}
     runs = [{"path": str(member.run.path), "seed": member.seed, "seconds": member.run.info().get("seconds")} for member in members]
     return {"runs": runs, "f1": f1, "cost": _cost(members)}
 
@@ -130,7 +147,7 @@ def _cost(members: Sequence[Member]) -> dict[str, float | None]:
     infos = [member.run.info() for member in members]
     rates = [m.metrics["n_articles"] / m.metrics["seconds"] if m.metrics.get("seconds") else None for m in members]
     measures = {"seconds": [info.get("seconds") for info in infos], "n_parameters": [info.get("n_parameters") for info in infos]}
-    return {name: mean_over_seeds(values)["mean"] for name, values in {**measures, "articles_per_second": rates}.items()}
+    return {name: mean_and_sd(values)["mean"] for name, values in {**measures, "articles_per_second": rates}.items()}
 
 
 def _f1s(scores: dict[str, Any]) -> Iterator[tuple[str, float | None]]:
@@ -162,7 +179,7 @@ def _example_f1s(members: Sequence[Member], gold: Sequence[Article], task: TaskC
     return np.stack([example_f1s(gold, member.pred, str(task.field)) for member in members])
 
 
-def mean_over_seeds(values: Sequence[float | None]) -> dict[str, float | None]:
+def mean_and_sd(values: Sequence[float | None]) -> dict[str, float | None]:
     """Return `mean` and `sd`, the sample standard deviation (None for one value); both None where a value is undefined."""
     defined = [value for value in values if value is not None]
     if len(defined) < len(values):

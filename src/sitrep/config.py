@@ -20,6 +20,7 @@ KINDS = (NER, "multi-label", "multi-class", "binary", MLM)
 SPLITS = ("train", "dev", "test")
 FOLD, FOLDS = "fold", "folds"  # what the scores of a held-out fold are called, and those of all folds together
 TAKEN_NAMES = (*SPLITS, FOLD, FOLDS)
+MAX_NAME = 200  # bytes of the name of an evaluation; a file name may take 255
 PRECISIONS = ("auto", "fp32", "bf16")
 POOLINGS = ("mean", "max")
 THRESHOLDS = ("dev", "fixed")
@@ -221,6 +222,11 @@ class TrainConfig:
         _require(self.cv.folds is None, f"{what}: in a cross-validation its teacher may have learnt from what is held out; leave one out")
 
 
+def is_too_long(name: str) -> bool:
+    """Say whether the files of an evaluation could not bear its name, with what stands around it while they are written."""
+    return len(name.encode("utf-8", "surrogatepass")) > MAX_NAME
+
+
 @dataclass(frozen=True)
 class EvaluateConfig:
     """configs/evaluate.yaml"""
@@ -250,6 +256,7 @@ class EvaluateConfig:
         _require(not (self.name and not self.articles), f"name={self.name} needs articles=; the scores of a split bear its name")
         what = "the split" if self.name in SPLITS else "cross-validation"
         _require(self.name not in TAKEN_NAMES, f"name={self.name} is reserved for {what}; choose another")
+        _require(not is_too_long(self.name or ""), f"name={self.name}: {MAX_NAME} bytes are the most, for files bear the name")
         _require("/" not in (self.name or "") and not (self.name or "").startswith("."), f"name={self.name!r} must be a plain file name")
 
 

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from filelock import FileLock
 
+from sitrep.comparison import code_of, mean_and_sd, warn_of_changes
 from sitrep.config import FOLD, FOLDS, NER, TaskConfig
 from sitrep.corpus import Corpus
 from sitrep.diagnosis import count_seen_unseen
@@ -31,7 +32,7 @@ log = logging.getLogger(__name__)
 def pool_folds(run: Run, corpus: Corpus) -> Run | None:
     """Return the folder of the pooled scores to which the finished `run` belongs, or None while folds are missing.
 
-    Pooled are the runs beside it that are equal in config (but for the fold), commit and data, of each fold the newest. Whichever ends
+    Pooled are the runs beside it that are equal in config (but for the fold), code and data, of each fold the newest. Whichever ends
     last pools them; of two that end at once the second finds them pooled.
 
     corpus: the run's, whose train, dev and fold articles all folds together must hold
@@ -41,7 +42,7 @@ def pool_folds(run: Run, corpus: Corpus) -> Run | None:
     with FileLock(run.path.parent / ".pooling.lock"):
         newest = _newest_by_fold(run)
         if missing := [str(fold) for fold in range(cv.folds) if fold not in newest]:
-            log.info("of %d folds %s not finished (same config, commit and data): no pooled scores yet", cv.folds, ", ".join(missing))
+            log.info("of %d folds %s not finished (same config, code and data): no pooled scores yet", cv.folds, ", ".join(missing))
             return None
         folds = [newest[fold] for fold in range(cv.folds)]
         held_out = sorted(article.id for fold in folds for article in fold.articles("gold", FOLD))
@@ -50,6 +51,7 @@ def pool_folds(run: Run, corpus: Corpus) -> Run | None:
                 "the folds do not hold each train and dev article once, since the split has changed: no pooled scores; train them anew"
             )
             return None
+        warn_of_changes(folds)
         pool = _pooled_folder(folds)
         if not (pool.path / "run.json").exists():
             save_pooled(pool, folds)
@@ -64,8 +66,10 @@ def save_pooled(pool: Run, folds: Sequence[Run]) -> None:
     more: dict[str, Any] = {
         "seen_unseen": _seen_unseen(folds, config.task),
         "near_duplicates": [row for scores in metrics for row in scores["near_duplicates"]],
-        "folds": _spread([scores["strict"]["micro"]["f1"] for scores in metrics]),
+        "folds": {"micro_f1": (f1s := [scores["strict"]["micro"]["f1"] for scores in metrics]), **mean_and_sd(f1s)},
     }
+    if "average_precision" in metrics[0]:
+        more["average_precision"] = _average_precision([scores["average_precision"] for scores in metrics])
     if "ledger" in metrics[0]:
         ledger = [lost for scores in metrics for lost in scores["ledger"]]
         n_mentions = sum(len(article.spans) for article in gold)
@@ -111,7 +115,7 @@ def _newest_by_fold(run: Run) -> dict[int, Run]:
 def _likeness(run: Run) -> str:
     """Return what the folds of one cross-validation have in common."""
     info = run.info()
-    return json.dumps([run.commits(), info["data_sha256"], _without_fold(info["config"])], sort_keys=True)
+    return json.dumps([code_of(run), info["data_sha256"], _without_fold(info["config"])], sort_keys=True)
 
 
 def _without_fold(config: dict[str, Any]) -> dict[str, Any]:
@@ -147,12 +151,15 @@ def _join(parts: Sequence[Counts]) -> Counts:
     return Counts(parts[0].labels, ids, np.concatenate([counts.values for counts in parts]))
 
 
-def _spread(f1s: Sequence[float | None]) -> dict[str, Any]:
-    """Return the micro F1 of each fold with their mean and sample standard deviation, None where one is undefined."""
-    defined = [value for value in f1s if value is not None]
-    whole = len(defined) == len(f1s)
-    return {
-        "micro_f1": list(f1s),
-        "mean": statistics.fmean(defined) if whole else None,
-        "sd": statistics.stdev(defined) if whole else None,
-    }
+def _average_precision(of_folds: Sequence[dict[str, Any] | None]) -> dict[str, Any] | None:
+    """Return the mean of the folds' average precisions, with its deviation: scores of different models have no common order."""
+    if None in of_folds:
+        return None
+
+    def pooled(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
+        spread = mean_and_sd([row["value"] for row in rows])
+        return {"value": spread["mean"], "sd": spread["sd"], "interval": None}
+
+    known = [part for part in of_folds if part is not None]
+    per_label = {label: pooled([part["per_label"][label] for part in known]) for label in known[0]["per_label"]}
+    return {**{name: pooled([part[name] for part in known]) for name in ("micro", "macro")}, "per_label": per_label}

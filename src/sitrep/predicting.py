@@ -36,7 +36,8 @@ def predict(config: PredictConfig) -> int:
     output = Path(config.output)
     check_ending(output)
     runs = open_joint(config.run)
-    pinned = unfinished(output, overwrite=config.overwrite)
+    found, models = unfinished(output, overwrite=config.overwrite), digests(runs)
+    pinned = found if found.get("models") == models else {}
     threads = config.threads or pinned.get("threads") or max(1, n_cores() // config.workers)
     backend = pinned.get("backends", AUTO) if config.backend == AUTO else config.backend
     reader = load_joint(runs, config.device, config.min_score, backend, threads)
@@ -45,7 +46,7 @@ def predict(config: PredictConfig) -> int:
         partial(_read_input, config),
         load if config.workers > 1 or config.engine == RAY else lambda: reader,
         output,
-        {**_made_by(config, runs), "backends": reader.backends, "threads": threads},
+        {**_made_by(config, runs), "models": models, "backends": reader.backends, "threads": threads},
         overwrite=config.overwrite,
         strict=config.strict,
         read=_engine(config, threads),
@@ -70,7 +71,6 @@ def _made_by(config: PredictConfig, runs: Mapping[str, Run]) -> dict[str, Any]:
     fields = [run.config().task.field for run in runs.values()]
     return {
         "runs": [str(run.path) for run in runs.values()],
-        "models": digests(runs),
         "fields": [field for field in fields if field],
         "min_score": config.min_score,
         "device": config.device,

@@ -205,6 +205,8 @@ class Run:
             there = self.evaluations()
             raise InputError(f"{self.path}: has no scores named {name!r} (there are: {', '.join(there) or 'none'}); make them with: {how}")
         metrics = read_json(path)
+        if not isinstance(metrics, dict):
+            raise InputError(f"{path}: holds no scores; the file was damaged or edited by hand; score again: {how}")
         if (version := metrics.get("schema_version")) != METRICS_VERSION:
             raise InputError(
                 f"{path}: was written by another version of sitrep (schema_version {version}, here {METRICS_VERSION}); score again: {how}"

@@ -13,6 +13,7 @@ import os
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
@@ -90,6 +91,7 @@ class GrowingOutput:
         self.partial = output.with_name(output.name + ".partial")
         self.manifest = output.with_name(output.name + ".partial.manifest.jsonl")
         self.done: list[Done] = []
+        self.ends: list[int] = []  # of the manifest's lines, in bytes
 
     def made_by(self) -> dict[str, Any] | None:
         """Return what makes the unfinished output, or None if there is none."""
@@ -102,7 +104,7 @@ class GrowingOutput:
         """Start anew."""
         self.manifest.unlink(missing_ok=True)
         self.partial.write_bytes(b"")
-        _append(self.manifest, _line({"schema_version": SCHEMA_VERSION, "made_by": made_by}))
+        self.ends = [_append(self.manifest, _line({"schema_version": SCHEMA_VERSION, "made_by": made_by}))]
         self.done = []
 
     def go_on(self, made_by: Mapping[str, Any]) -> None:
@@ -120,10 +122,20 @@ class GrowingOutput:
             )
         header, *lines = _whole_lines(self.manifest)
         size = self.partial.stat().st_size
-        entries = [Done(**json.loads(line)) for line in lines]
-        self.done = [entry for entry in entries if entry.end <= size]  # a lost machine may have kept the one file and lost the other's end
-        os.truncate(self.manifest, sum(map(len, [header, *lines[: len(self.done)]])))
-        os.truncate(self.partial, self.done[-1].end if self.done else 0)
+        self.done = [Done(**json.loads(line)) for line in lines]
+        self.ends = list(accumulate(map(len, [header, *lines])))
+        self.cut(sum(entry.end <= size for entry in self.done))  # a lost machine may have kept the one file and lost the other's end
+
+    def cut(self, n_shards: int) -> None:
+        """Drop what follows the first `n_shards`, if anything does."""
+        if n_shards <= len(self.done):
+            self.done, self.ends = self.done[:n_shards], self.ends[: n_shards + 1]
+            os.truncate(self.manifest, self.ends[-1])
+            os.truncate(self.partial, self.done[-1].end if self.done else 0)
+
+    def holds(self, shard: Shard) -> bool:
+        """Say whether a shard of today's input is the one that was read."""
+        return self.done[shard.number].sha256 == shard.sha256
 
     def check(self, shard: Shard) -> None:
         """Demand that a shard of today's input is the one that was read.
@@ -131,10 +143,9 @@ class GrowingOutput:
         Raises:
             InputError: if it is not.
         """
-        known = self.done[shard.number]
-        if known.sha256 != shard.sha256:
+        if not self.holds(shard):
             there = f"{len(shard.articles)} from {shard.articles[0].id!r} to {shard.articles[-1].id!r}"
-            raise self._changed(f"of {_told(known)} one is another, or has gone: now there are {there}")
+            raise self._changed(f"of {_told(self.done[shard.number])} one is another, or has gone: now there are {there}")
 
     def check_end(self, n_shards: int) -> None:
         """Demand that the input has not ended before the shards that were read."""
@@ -152,7 +163,7 @@ class GrowingOutput:
         end = _append(self.partial, made.lines)
         ids = shard.articles[0].id, shard.articles[-1].id
         entry = Done(shard.number, len(shard.articles), end, *ids, shard.sha256, dict(made.found), dict(made.left_out))
-        _append(self.manifest, _line(asdict(entry)))
+        self.ends.append(_append(self.manifest, _line(asdict(entry))))
         self.done.append(entry)
 
     def drop(self) -> None:

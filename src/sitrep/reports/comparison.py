@@ -8,7 +8,7 @@ from typing import Any
 
 from sitrep.config import NER
 from sitrep.reports.charts import reach
-from sitrep.reports.pages import show, write_page
+from sitrep.reports.pages import share_out, show, write_page
 
 MAX_MENTIONS = 6000  # on one page; some 300 bytes each
 LEVEL = 0.05
@@ -19,10 +19,11 @@ CHANGES = ("fixed", "broken")
 def write_comparison_report(comparison: Mapping[str, Any], path: Path) -> Path:
     """Write the page of what `sitrep.comparison` returns to `path`, which is returned.
 
-    Of the mentions that were fixed or broken at most MAX_MENTIONS are shown: as many of each pair of groups, fixed and broken.
+    Of the mentions that were fixed or broken at most MAX_MENTIONS are shown, shared out among pairs of groups, fixed and broken.
     """
     differences = comparison["differences"]
-    n_most = MAX_MENTIONS // (2 * max(1, len(differences)))
+    shares = iter(share_out([len(entry[change]) for entry in differences for change in CHANGES], MAX_MENTIONS))
+    n_most = [{change: next(shares) for change in CHANGES} for _ in differences]
     by_letter = {group["letter"]: group for group in comparison["groups"]}
     labels = list(comparison["labels"])
     return write_page(
@@ -35,11 +36,13 @@ def write_comparison_report(comparison: Mapping[str, Any], path: Path) -> Path:
         kinds=KINDS,
         changes=CHANGES,
         row_names=list(comparison["groups"][0]["f1"]),
-        sections=[_section(f"d{index}", entry, by_letter, labels, n_most) for index, entry in enumerate(differences)],
+        sections=[_section(f"d{index}", entry, by_letter, labels, n_most[index]) for index, entry in enumerate(differences)],
     )
 
 
-def _section(key: str, difference: Mapping[str, Any], groups: Mapping[str, Any], labels: Sequence[str], n_most: int) -> dict[str, Any]:
+def _section(
+    key: str, difference: Mapping[str, Any], groups: Mapping[str, Any], labels: Sequence[str], n_most: Mapping[str, int]
+) -> dict[str, Any]:
     """Return what the template needs of two groups: the rows, the axis, and the mentions with what the filters look for."""
     rows = {
         name: {**row, "of_a": groups[difference["a"]]["f1"][name], "of_b": groups[difference["b"]]["f1"][name], "is_sure": _is_sure(row)}
@@ -56,7 +59,7 @@ def _section(key: str, difference: Mapping[str, Any], groups: Mapping[str, Any],
         "n_broken": difference["n_broken"],
         "many_seeds": any(len(groups[difference[side]]["runs"]) > 1 for side in ("a", "b")),
         "n_mentions": {change: len(difference[change]) for change in CHANGES},
-        "mentions": [_mention(mention, change, labels) for change in CHANGES for mention in difference[change][:n_most]],
+        "mentions": [_mention(mention, change, labels) for change in CHANGES for mention in difference[change][: n_most[change]]],
     }
 
 

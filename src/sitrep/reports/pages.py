@@ -9,19 +9,24 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sitrep import __version__
+from sitrep.errors import InputError
 from sitrep.formats.files import replacing
 from sitrep.loading import flatten
+from sitrep.runs import Run
+from sitrep.scoring import AVERAGES, RATIOS
 from sitrep.terminal import RARE, RARE_NOTE, bounds, mean_and_deviation, percent, points
 
 if TYPE_CHECKING:
     from jinja2 import Environment
+
+SHOWN = ("name", "n_articles", "n_characters", "seconds", "data_sha256", "strict")
 
 
 def write_page(path: Path, template: str, **content: Any) -> Path:
@@ -44,6 +49,23 @@ def fill(template: str, **content: Any) -> str:
     return _environment().get_template(template).render(**content)
 
 
+def check_scores(run: Run, name: str) -> dict[str, Any]:
+    """Return the scores of one evaluation.
+
+    Raises:
+        InputError: as `Run.metrics`, or if a key that every page shows is missing.
+    """
+    metrics = run.metrics(name)
+    strict = metrics.get("strict") or {}
+    missing = [key for key in SHOWN if key not in metrics]
+    missing += [f"strict.{part}.{key}" for part in AVERAGES for key in RATIOS if key not in strict.get(part, {})]
+    if "per_label" not in strict:
+        missing.append("strict.per_label")
+    if missing:
+        raise InputError(f"{run.metrics_path(name)}: holds no {', '.join(missing)}; the file was damaged or edited by hand; evaluate again")
+    return metrics
+
+
 def rows_of(tree: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:
     """Return the leaves of a nested mapping as rows of dotted key and value."""
     return [(prefix + key, show(value)) for key, value in flatten(tree).items()]
@@ -56,6 +78,15 @@ def show(value: Any) -> str:
     if value is None or isinstance(value, bool):
         return {None: "null", True: "true", False: "false"}[value]
     return str(value)
+
+
+def share_out(sizes: Sequence[int], total: int) -> list[int]:
+    """Return how many of each of several sets are shown, `total` in all: what small ones leave goes to the others."""
+    shares, left = [0] * len(sizes), total
+    for n_done, index in enumerate(sorted(range(len(sizes)), key=lambda index: sizes[index])):
+        shares[index] = min(sizes[index], left // (len(sizes) - n_done))
+        left -= shares[index]
+    return shares
 
 
 @cache

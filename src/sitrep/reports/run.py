@@ -10,13 +10,14 @@ from sitrep.articles import Article
 from sitrep.config import MLM
 from sitrep.errors import InputError
 from sitrep.mistakes import KINDS
-from sitrep.reports.articles import MAX_BYTES, kinds_of, pair_up, share_out, show_articles
+from sitrep.reports.articles import MAX_BYTES, kinds_of, pair_up, show_articles
 from sitrep.reports.charts import curves, heat
-from sitrep.reports.pages import rows_of, show, write_page
+from sitrep.reports.pages import check_scores, rows_of, share_out, show, write_page
 from sitrep.runs import Run, describe_task
 
 FILE_NAME = "report.html"
 CURVE_BOX = (560, 150)
+MAX_ARTICLES = 200  # of all evaluations on one page
 MAX_ROWS = 500  # of the ledger, and of near-duplicates
 FACTS = ("status", "started", "commit", "dirty", "data_sha256", "seconds", "device", "n_parameters")
 
@@ -30,7 +31,7 @@ def write_run_report(run: Run) -> Path:
     """
     task = run.config().task
     loaded, problems = _load(run, [] if task.kind == MLM else run.evaluations())
-    shares = share_out([len(pairs) for _, pairs in loaded])
+    shares = share_out([len(pairs) for _, pairs in loaded], MAX_ARTICLES)
     evaluations = [
         {
             "key": f"e{index}",  # begins its anchors
@@ -67,7 +68,7 @@ def _load(run: Run, names: Sequence[str]) -> tuple[list[tuple[dict[str, Any], Pa
     loaded, problems = [], []
     for name in names:
         try:
-            loaded.append((run.metrics(name), pair_up(run.articles("gold", name), run.articles("predictions", name))))
+            loaded.append((check_scores(run, name), pair_up(run.articles("gold", name), run.articles("predictions", name))))
         except InputError as error:
             problems.append(f"{name!r} is not shown. {error}")
     return loaded, problems
