@@ -15,7 +15,7 @@ from sitrep.formats import RowError, read_articles
 from sitrep.joint import JointReader
 from sitrep.lookup import LookupReader
 from sitrep.readers import CalibratedReader
-from sitrep.shards import SHARD_ARTICLES
+from sitrep.shards import SHARD_ARTICLES, GrowingOutput, cut_shards
 from sitrep.workers import read_shards
 
 LOOKUP = LookupReader({"Gao": ("LOCATION", 0.123456), "Niger": ("LOCATION", 1.0)})
@@ -23,6 +23,9 @@ ARTICLES = [Article(f"a{number}", f"{number} left Gao, 🚁\n", extra={"date": "
 MADE_BY = {"models": {"task": "0123456789ab"}, "fields": []}
 OTHER = {**MADE_BY, "models": {"task": "ffffffffffff"}}
 NEW = {"overwrite": False, "strict": False}
+
+
+MANY = [Article(str(number), "Gao") for number in range(SHARD_ARTICLES)]
 
 
 def load():
@@ -89,7 +92,7 @@ def test_a_finished_output_is_refused_or_replaced(tmp_path):
 
 def test_the_unfinished_output_of_another_job_is_refused_or_replaced(tmp_path):
     with pytest.raises(InputError):
-        predict(tmp_path / "out.jsonl", [BAD], strict=True)
+        predict(tmp_path / "out.jsonl", [*MANY, BAD], strict=True)
     with pytest.raises(InputError, match=r"the unfinished output of another job.*ffffffffffff"):
         predict(tmp_path / "out.jsonl", made_by=OTHER)
     assert predict(tmp_path / "out.jsonl", made_by=OTHER, overwrite=True).n_articles == 5
@@ -157,3 +160,30 @@ def test_an_interrupted_overwriting_job_goes_on_from_where_its_input_has_changed
     with pytest.raises(InputError):
         predict(tmp_path / "out.jsonl", [*changed, BAD], strict=True, overwrite=True)
     assert predict(tmp_path / "out.jsonl", changed[:5], overwrite=True).found == {"LOCATION": 5}  # a shorter input
+
+
+def test_a_job_that_fails_before_its_first_shard_leaves_nothing_in_the_way(tmp_path):
+    with pytest.raises(InputError):
+        predict(tmp_path / "out.jsonl", [BAD], strict=True)
+    assert names(tmp_path) == [".out.jsonl.lock"] or names(tmp_path) == []
+    assert predict(tmp_path / "out.jsonl", made_by=OTHER).n_articles == 5
+
+
+@pytest.mark.parametrize("manifest", [b"", b"{\n", b"[]\n", b'{"schema_version": 0, "made_by": {}}\n', b"\xff\n"])
+def test_a_manifest_that_is_damaged_or_of_another_version(tmp_path, manifest):
+    (tmp_path / "out.jsonl.partial").write_bytes(b"")
+    (tmp_path / "out.jsonl.partial.manifest.jsonl").write_bytes(manifest)
+    with pytest.raises(InputError, match=r"the unfinished output of another job .*overwrite=true"):
+        predict(tmp_path / "out.jsonl")
+    assert predict(tmp_path / "out.jsonl", overwrite=True).n_articles == 5
+
+
+def test_killed_between_two_files_of_an_output_the_same_job_writes_both(tmp_path):
+    predict(tmp_path / "whole.parquet", MANY)
+    growing = GrowingOutput(tmp_path / "out.parquet")
+    growing.begin(MADE_BY)
+    for shard, made in read_shards(cut_shards(MANY), load, 1):
+        growing.append(shard, made)
+    (tmp_path / "out.mentions.parquet").write_bytes(b"")
+    assert len(predict(tmp_path / "out.parquet", MANY).files) == 2
+    assert (tmp_path / "out.mentions.parquet").read_bytes() == (tmp_path / "whole.mentions.parquet").read_bytes()

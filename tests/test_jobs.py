@@ -365,7 +365,7 @@ def test_a_field_of_exactly_one_label_keeps_it_whatever_its_score(train, corpus,
 
 def test_a_job_that_was_cut_off_goes_on_with_the_same_min_score_only(lookup_run, tmp_path):
     source, output = tmp_path / "in.jsonl", tmp_path / "out.jsonl"
-    source.write_text('{"id": 1, "text": "Paul Okoro"}\n{not json}\n')
+    source.write_text('{"id": 1, "text": "Paul Okoro"}\n' * SHARD_ARTICLES + "{not json}\n")
     with pytest.raises(InputError):
         predict([lookup_run], source, output, "strict=true", "min_score=0.5")
     for other in ("0.6", "null", "calibrated"):

@@ -20,6 +20,8 @@ SHARDS = [Shard(number, [Article(f"{number}-{n}", "in Gao") for n in range(numbe
 class GaoReader:
     """Finds the word that stands there; counts the empty class of each article as left out."""
 
+    fields = (None, "topics")
+
     def __init__(self):
         self.low = Counter()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 from typing import Protocol
 
@@ -55,6 +56,8 @@ class OnnxBackend:
         options.enable_mem_pattern = False  # it keeps one for every shape that it has met, and batches come in thousands
         options.add_session_config_entry("session.force_spinning_stop", "1")  # between batches the cores are others'
         self.name = name
+        with path.open("rb") as file:
+            self.sha256 = hashlib.file_digest(file, "sha256").hexdigest()
         self.session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
         self.inputs = [found.name for found in self.session.get_inputs()]
 

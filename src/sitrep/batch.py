@@ -52,7 +52,10 @@ def unfinished(output: Path, *, overwrite: bool) -> dict[str, Any]:
 
 
 def _refuse_finished(output: Path) -> None:
-    if there := [path for path in output_files(output) if path.exists()]:
+    files = output_files(output)
+    there = [path for path in files if path.exists()]
+    is_cut_off = len(there) < len(files) and GrowingOutput(output).made_by() is not None  # between one file of it and the next
+    if there and not is_cut_off:
         raise InputError(f"output={there[0]} exists and is finished; choose another name, or overwrite=true to start anew")
 
 
@@ -85,7 +88,7 @@ def predict_to_file(
     growing = GrowingOutput(output)
     rejected = output.with_name(output.name + ".rejected.jsonl")
     rejected_partial = rejected.with_name(rejected.name + ".partial")
-    with _claim(output):
+    with _claim(output), _nothing_left_of_nothing(growing, rejected_partial):
         _prepare(growing, made_by, overwrite)
         summary = Summary(n_resumed=sum(done.n_articles for done in growing.done))
         with rejected_partial.open("w", encoding="utf-8") as rejects:
@@ -152,6 +155,18 @@ def _count_ids(articles: Iterable[Article], summary: Summary) -> Iterator[Articl
 
 
 @contextmanager
+def _nothing_left_of_nothing(growing: GrowingOutput, rejects: Path) -> Iterator[None]:
+    """Remove the files of a job that has failed before its first shard was done: they would stand in the way of the mended command."""
+    try:
+        yield
+    except BaseException:
+        if growing.begun and not growing.done:
+            growing.drop()
+            rejects.unlink(missing_ok=True)
+        raise
+
+
+@contextmanager
 def _claim(output: Path) -> Iterator[None]:
     lock = output.with_name(f".{output.name}.lock")
     try:
@@ -163,5 +178,5 @@ def _claim(output: Path) -> Iterator[None]:
         raise InputError(f"output={output}: another process is writing it; wait until it has ended") from error
     except OSError as error:
         raise InputError(
-            f"output={output}: cannot be written: {error.strerror}; what is done so far is kept: mend that, and the same command goes on"
+            f"output={output}: cannot be written: {error.strerror or error}; what is done so far is kept: mend that, and the same command goes on"
         ) from error

@@ -60,7 +60,10 @@ def choose_backend(run: Run, model: Model, word: str, device: torch.device, thre
         return TorchBackend(model.network, device)
     if device.type != "cpu":
         raise InputError(f"backend={word} multiplies on the CPU, not on {device}; say device=cpu, or backend=torch")
-    with _claim(run) as folder:
+    if word == "auto" and not (run.path / "gold" / "dev.jsonl").exists():
+        log.warning("backend=auto: %s has no gold/dev.jsonl to try other backends on, so torch reads", run.path)
+        return TorchBackend(model.network, device)
+    with _claim(run) as folder, _in_words(run, word):
         candidates = Candidates(run, model, folder, threads or torch.get_num_threads())
         if word == "auto":
             return candidates.fastest()
@@ -213,9 +216,19 @@ class Candidates:
 
 
 @contextmanager
+def _in_words(run: Run, word: str) -> Iterator[None]:
+    try:
+        yield
+    except (OSError, MemoryError) as error:
+        raise InputError(f"backend={word}: {run.path}: the network could not be exported: {error}; backend=torch does without") from error
+
+
+@contextmanager
 def _refusing(what: str) -> Iterator[None]:
     try:
         yield
+    except (OSError, MemoryError):  # of this moment, not of the network
+        raise
     except Exception as error:  # torch, onnxruntime and the encoder's own code raise what they like
         raise RefusedError(f"the network cannot be {what} ({type(error).__name__}: {_first_line(error)})") from error
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from itertools import cycle
 from typing import Any
@@ -30,7 +31,10 @@ def read_on_cluster(shards: Iterator[Shard], load: LoadReader, n_workers: int, t
 
     begun = not ray.is_initialized()
     if begun:
-        ray.init(log_to_driver=False, configure_logging=False, include_dashboard=False)
+        try:
+            ray.init(log_to_driver=False, configure_logging=False, include_dashboard=False)
+        except ConnectionError as error:
+            raise InputError(f"engine=ray: no cluster answers at RAY_ADDRESS={os.environ.get('RAY_ADDRESS')}: {error}") from error
     made: Any = ray.remote(num_cpus=threads, num_gpus=n_gpus)(_Actor)
     actors = [made.remote(load) for _ in range(n_workers)]
     turns = cycle(actors)

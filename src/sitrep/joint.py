@@ -52,8 +52,22 @@ class JointReader:
         return list(groups.values())
 
     def _signed(self, article: Article) -> Article:
-        before = article.extra.get(READ_BY)
-        return replace(article, extra={**article.extra, READ_BY: {**(before if isinstance(before, dict) else {}), **self.read_by}})
+        before = article.extra.get(READ_BY, {})
+        if isinstance(before, dict):
+            return replace(article, extra={**article.extra, READ_BY: {**before, **self.read_by}})
+        return replace(article, extra={**article.extra, f"input_{READ_BY}": before, READ_BY: dict(self.read_by)})  # a column of that name
+
+    @property
+    def fields(self) -> list[str | None]:
+        """What is predicted: class fields, and None for mentions."""
+        return [reader.task.field for reader in self.readers]
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """What predictions depend on beside the models: what multiplies, on which device, and the digest of an exported network."""
+        used = [getattr(reader.reader, "backend", None) for reader in self.readers]
+        devices = [str(getattr(backend, "device", "cpu")) for backend in used]
+        return {"backends": self.backends, "devices": devices, "exports": [getattr(backend, "sha256", None) for backend in used]}
 
     @property
     def backends(self) -> list[str]:

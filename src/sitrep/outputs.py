@@ -8,6 +8,7 @@ from __future__ import annotations
 import csv
 import gzip
 import json
+import os
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
@@ -24,7 +25,8 @@ from sitrep.sentences import Sentences
 
 MENTIONS = "mentions.parquet"  # what the name of an output of mentions alone ends with
 ENDINGS = (".jsonl", ".jsonl.gz", ".jsonl.zst", ".parquet", MENTIONS, ".csv")
-GROUP = 1000  # rows of a Parquet row group
+MAX_NAME = 200
+GROUP = 100  # rows of a Parquet row group: articles may be long
 MENTION_COLUMNS = {
     "article_id": "string",
     "start": "int64",
@@ -34,6 +36,7 @@ MENTION_COLUMNS = {
     "score": "double",
     "sentence": "string",
 }
+OWN_COLUMNS = ("id", "text", "spans", "scores", "extra", "article_id", "n_mentions")
 SPAN_KEYS = ("start", "end", "label", "text", "score")
 
 Row = dict[str, Any]
@@ -42,6 +45,8 @@ ToRows = Callable[[Article], Iterator[Row]]
 
 def check_ending(output: Path) -> None:
     """Raise an InputError unless the output's ending says how to write it."""
+    if len(output.name.encode()) > MAX_NAME:
+        raise InputError(f"output={output}: the name is longer than {MAX_NAME} bytes, which file systems allow with what stands beside it")
     if not output.name.endswith(ENDINGS):
         raise InputError(
             f"output={output}: the ending must be {', '.join(ENDINGS[:-1])} or {ENDINGS[-1]}: articles as JSON Lines or Parquet, "
@@ -72,11 +77,14 @@ def finish_output(lines: Path, output: Path, fields: Sequence[str]) -> list[Path
             {".gz": _pack_gzip, ".zst": _pack_zstd}[output.suffix](lines, temporary[0])
         elif output.suffix == ".csv":
             _write_csv(lines, temporary[0], list(MENTION_COLUMNS), mention_rows)
-            _write_csv(lines, temporary[1], ["article_id", *fields, "n_mentions"], bind(count_rows, fields=fields))
+            _write_csv(lines, temporary[1], ["article_id", *map(_column, fields), "n_mentions"], bind(count_rows, fields=fields))
         else:
             _write_parquet(lines, temporary[-1], mention_rows, MENTION_COLUMNS)
             if len(files) == 2:
                 _write_parquet(lines, temporary[0], bind(article_rows, fields=fields), _article_columns(fields))
+        for path in temporary:
+            with path.open("rb+") as written:  # on the disk, before the lines are given up
+                os.fsync(written.fileno())
     return files
 
 
@@ -91,7 +99,7 @@ def mention_rows(article: Article) -> Iterator[Row]:
 def article_rows(article: Article, fields: Sequence[str]) -> Iterator[Row]:
     """Yield the row of an article: its text and mentions, predicted class fields as lists, scores and all other fields as JSON."""
     spans = [dict(zip(SPAN_KEYS, (s.start, s.end, s.label, article.surface(s), s.score), strict=True)) for s in article.spans]
-    classes = {name: list(article.labels[name]) for name in fields}
+    classes = {_column(name): list(article.labels[name]) for name in fields}
     others = {name: list(labels) for name, labels in article.labels.items() if name not in fields}
     extra = {**article.extra, **({"labels": others} if others else {})}
     scores, rest = (json.dumps(value, ensure_ascii=False) for value in (article.scores, extra))
@@ -100,7 +108,13 @@ def article_rows(article: Article, fields: Sequence[str]) -> Iterator[Row]:
 
 def count_rows(article: Article, fields: Sequence[str]) -> Iterator[Row]:
     """Yield the row of an article without its text: its classes, joined by `;`, and how many mentions it has, if only none."""
-    yield {"article_id": article.id, **{name: ";".join(article.labels[name]) for name in fields}, "n_mentions": len(article.spans)}
+    classes = {_column(name): ";".join(article.labels[name]) for name in fields}
+    yield {"article_id": article.id, **classes, "n_mentions": len(article.spans)}
+
+
+def _column(field: str) -> str:
+    """Return the column of a class field: its name, unless a column of ours bears that."""
+    return f"labels_{field}" if field in OWN_COLUMNS else field
 
 
 def _article_columns(fields: Sequence[str]) -> dict[str, Any]:
@@ -109,7 +123,7 @@ def _article_columns(fields: Sequence[str]) -> dict[str, Any]:
     span = pa.struct(
         [(key, pa.int64() if key in ("start", "end") else pa.float64() if key == "score" else pa.string()) for key in SPAN_KEYS]
     )
-    classes = {name: pa.list_(pa.string()) for name in fields}
+    classes = {_column(name): pa.list_(pa.string()) for name in fields}
     return {"id": "string", "text": "string", "spans": pa.list_(span), **classes, "scores": "string", "extra": "string"}
 
 

@@ -18,7 +18,7 @@ from sitrep.joint import digests, load_joint, open_joint
 from sitrep.outputs import check_ending, output_files
 from sitrep.predict_config import AUTO, RAY, PredictConfig
 from sitrep.processes import n_cores
-from sitrep.provenance import versions
+from sitrep.provenance import provenance, versions
 from sitrep.readers import describe_left_out
 from sitrep.runs import Run
 from sitrep.shards import Shard
@@ -46,10 +46,10 @@ def predict(config: PredictConfig) -> int:
         partial(_read_input, config),
         load if config.workers > 1 or config.engine == RAY else lambda: reader,
         output,
-        {**_made_by(config, runs), "models": models, "backends": reader.backends, "threads": threads},
+        {**_made_by(config, runs), "models": models, **reader.facts, "threads": threads},
         overwrite=config.overwrite,
         strict=config.strict,
-        read=_engine(config, threads),
+        read=_engine(config, threads, n_gpus=int(any(device.startswith("cuda") for device in reader.facts["devices"]))),
         watch=partial(track, description="shards"),
     )
     _say_what_became(summary, config, time.monotonic() - began)
@@ -61,9 +61,9 @@ def _anywhere(runs: Mapping[str, Run]) -> dict[str, Run]:
     return {task: Run(run.path.resolve()) for task, run in runs.items()}
 
 
-def _engine(config: PredictConfig, threads: int) -> Callable[[Iterator[Shard], LoadReader], Iterator[Result]]:
+def _engine(config: PredictConfig, threads: int, n_gpus: int) -> Callable[[Iterator[Shard], LoadReader], Iterator[Result]]:
     if config.engine == RAY:
-        return partial(read_on_cluster, n_workers=config.workers, threads=threads, n_gpus=int(config.device.startswith("cuda")))
+        return partial(read_on_cluster, n_workers=config.workers, threads=threads, n_gpus=n_gpus)
     return partial(read_shards, n_workers=config.workers)
 
 
@@ -73,7 +73,7 @@ def _made_by(config: PredictConfig, runs: Mapping[str, Run]) -> dict[str, Any]:
         "runs": [str(run.path) for run in runs.values()],
         "fields": [field for field in fields if field],
         "min_score": config.min_score,
-        "device": config.device,
+        "commit": provenance()["commit"],
         "versions": versions(),
         **{key: getattr(config, key) for key in INPUT_KEYS},
     }

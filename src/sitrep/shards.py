@@ -92,17 +92,24 @@ class GrowingOutput:
         self.manifest = output.with_name(output.name + ".partial.manifest.jsonl")
         self.done: list[Done] = []
         self.ends: list[int] = []  # of the manifest's lines, in bytes
+        self.begun = False  # by this process
 
     def made_by(self) -> dict[str, Any] | None:
         """Return what makes the unfinished output, or None if there is none."""
         if not (self.manifest.exists() and self.partial.exists()):
             return None
         lines = _whole_lines(self.manifest)
-        return json.loads(lines[0])["made_by"] if lines else None
+        try:
+            entries = [json.loads(line) for line in lines]
+            [Done(**entry) for entry in entries[1:]]
+            return entries[0]["made_by"] if lines and entries[0]["schema_version"] == SCHEMA_VERSION else {"manifest": "of another version"}
+        except (ValueError, KeyError, TypeError):
+            return {"manifest": "damaged"}
 
     def begin(self, made_by: Mapping[str, Any]) -> None:
         """Start anew."""
         self.manifest.unlink(missing_ok=True)
+        self.begun = True
         self.partial.write_bytes(b"")
         self.ends = [_append(self.manifest, _line({"schema_version": SCHEMA_VERSION, "made_by": made_by}))]
         self.done = []
@@ -168,7 +175,7 @@ class GrowingOutput:
 
     def drop(self) -> None:
         """Remove what a finished output needs no more."""
-        self.manifest.unlink()
+        self.manifest.unlink(missing_ok=True)
         self.partial.unlink(missing_ok=True)
 
 

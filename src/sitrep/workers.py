@@ -7,7 +7,7 @@ import os
 import signal
 import threading
 from collections import Counter, deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import connection
@@ -23,6 +23,11 @@ AHEAD = 2  # shards in flight for each worker: one that is read, one that waits
 
 class ShardReader(Protocol):
     """What reads the articles of a shard."""
+
+    @property
+    def fields(self) -> Collection[str | None]:
+        """What is predicted: class fields, and None for mentions."""
+        ...
 
     def read(self, articles: list[Article]) -> Iterator[Article]:
         """Yield each article with what is found in it."""
@@ -85,7 +90,10 @@ def in_order(
     """
     waiting: deque[tuple[Shard, Handle]] = deque()
     for shard in shards:
-        waiting.append((shard, submit(shard)))
+        try:
+            waiting.append((shard, submit(shard)))
+        except BrokenProcessPool as error:
+            raise worker_died(waiting[0][0] if waiting else shard) from error
         if len(waiting) == n_ahead:
             first, handle = waiting.popleft()
             yield first, result(first, handle)
@@ -106,8 +114,8 @@ def read_shard(reader: ShardReader, articles: list[Article]) -> ShardOutput:
     before, found, lines = reader.left_out(), Counter[str](), []
     for article in reader.read(articles):
         lines.append(jsonl.format_row(article) + "\n")
-        found.update(span.label for span in article.spans)
-        found.update(f"{name}={label}" for name, labels in article.labels.items() for label in labels)
+        found.update(span.label for span in article.spans if None in reader.fields)  # and not those that came with the input
+        found.update(f"{name}={label}" for name in reader.fields if name for label in article.labels[name])
     return ShardOutput("".join(lines).encode(), found, reader.left_out() - before)
 
 
