@@ -11,7 +11,7 @@ from sitrep.articles import Article
 from sitrep.backends import Backend
 from sitrep.heads.base import pad_windows
 from sitrep.models import Model
-from sitrep.sampling import READ_TOKENS, batches_by_length
+from sitrep.sampling import batches_by_length
 
 LOOK_AHEAD = 64  # articles whose windows are sorted by length together, so that batches hold little padding
 
@@ -40,7 +40,7 @@ class EncoderReader:
         """Return what the head keeps of the scores of each window, in order."""
         lengths = [len(window["input_ids"]) for window in windows]
         kept: list[np.ndarray] = [np.empty(0)] * len(windows)
-        for batch in batches_by_length(lengths, READ_TOKENS):
+        for batch in batches_by_length(lengths, self.backend.batch_tokens):
             scores = self.backend.score(pad_windows([windows[index] for index in batch], self.windower.pad_id))
             for index, found in zip(batch, self.network.keep(scores, [lengths[i] for i in batch]), strict=True):
                 kept[index] = found
