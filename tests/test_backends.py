@@ -1,5 +1,7 @@
 """Backends by themselves; that they score alike is tested where they are exported."""
 
+import ctypes
+import resource
 import shutil
 import threading
 from pathlib import Path
@@ -8,7 +10,7 @@ import pytest
 import torch
 from exports import uneven_batch
 
-from sitrep.backends import OnnxBackend, TorchBackend
+from sitrep.backends import OnnxBackend, TorchBackend, keep_freed_memory
 from sitrep.models import load_model
 
 
@@ -42,3 +44,14 @@ def test_threads_share_a_session(network, backend):
     for thread in threads:
         thread.join()
     assert len(found) == 60 and all(torch.equal(scores, expected) for scores in found)
+
+
+@pytest.mark.skipif(not hasattr(ctypes.CDLL(None), "mallopt"), reason="this C library decides by itself")
+def test_memory_of_a_batch_is_there_for_the_next():
+    keep_freed_memory()
+    faults = []
+    for _ in range(4):
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+        torch.zeros(4_000_000)  # 16 MB, some 4,000 pages
+        faults.append(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+    assert faults[-1] < 200

@@ -38,6 +38,7 @@ class Changed:
     """Torch whose scores are changed in batches of more than `from_windows` windows."""
 
     name = "changed"
+    batch_tokens = 4096
 
     def __init__(self, reference, change, from_windows=0) -> None:
         self.reference, self.change, self.from_windows = reference, change, from_windows

@@ -178,5 +178,6 @@ def _claim(output: Path) -> Iterator[None]:
         raise InputError(f"output={output}: another process is writing it; wait until it has ended") from error
     except OSError as error:
         raise InputError(
-            f"output={output}: cannot be written: {error.strerror or error}; what is done so far is kept: mend that, and the same command goes on"
+            f"output={output}: cannot be written: {error.strerror or error}; what is done so far is kept: mend that, and the same command "
+            "goes on"
         ) from error

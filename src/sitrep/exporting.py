@@ -1,7 +1,7 @@
 """A head's network as an ONNX file that onnxruntime reads.
 
-The attention is exported as plain products and softmax: onnxruntime's own fused attention is slower on a CPU. Bias and GELU are fused here;
-onnxruntime fuses residual and normalisation itself. What comes out is believed only after parity.py has compared it.
+The attention is exported as plain products and softmax: onnxruntime's own fused attention is slower on a CPU. What comes out is believed
+only after parity.py has compared it.
 """
 
 from __future__ import annotations
@@ -48,9 +48,6 @@ def export_network(network: Head, path: Path, scorer: nn.Module | None = None) -
     Raises:
         Exception: of any kind, where torch or onnxruntime cannot express the network.
     """
-    from onnxruntime.transformers.fusion_options import FusionOptions
-    from onnxruntime.transformers.optimizer import optimize_model
-
     scorer = (scorer or Scorer(network)).eval()
     batch = sample_batch(network)
     attention = network.body.config._attn_implementation
@@ -71,14 +68,22 @@ def export_network(network: Head, path: Path, scorer: nn.Module | None = None) -
             network.body.set_attn_implementation(attention)
         assert program is not None
         program.save(path, external_data=False)
-        fusions = FusionOptions("bert")
-        fusions.enable_attention = fusions.enable_embed_layer_norm = False
-        fusions.enable_skip_layer_norm = fusions.enable_bias_skip_layer_norm = False  # fail where a normalisation has no bias
-        fused = optimize_model(str(path), model_type="bert", opt_level=0, optimization_options=fusions).model
+        fused = _fuse(path)
     if all(known.domain != FUSED for known in fused.opset_import):
         fused.opset_import.append(onnx.helper.make_opsetid(FUSED, 1))
     del fused.graph.value_info[:]  # the shapes of before the fusion, which do not all hold any more
     onnx.save(fused, path)
+
+
+def _fuse(path: Path) -> onnx.ModelProto:
+    """Return a model with GELU and its bias as one operator."""
+    from onnxruntime.transformers.fusion_options import FusionOptions
+    from onnxruntime.transformers.optimizer import optimize_model
+
+    fusions = FusionOptions("bert")
+    fusions.enable_attention = fusions.enable_embed_layer_norm = False
+    fusions.enable_skip_layer_norm = fusions.enable_bias_skip_layer_norm = False
+    return optimize_model(str(path), model_type="bert", opt_level=0, optimization_options=fusions).model
 
 
 def sample_batch(network: Head) -> Batch:

@@ -11,7 +11,7 @@ from sitrep.articles import Article
 from sitrep.backends import Backend
 from sitrep.heads.base import pad_windows, to_device
 from sitrep.models import Model
-from sitrep.sampling import READ_TOKENS, batches_by_length, look_ahead
+from sitrep.sampling import batches_by_length, look_ahead
 from sitrep.windows import EncodedArticle
 
 
@@ -36,7 +36,7 @@ def read_together(readers: Sequence[EncoderReader], articles: Sequence[Article])
     windows = [(article, window) for article in encoded for window in article.windows]
     lengths = [len(windower.prefix) + end - start + len(windower.suffix) for _, (start, end) in windows]
     kept = [[np.empty(0)] * len(windows) for _ in readers]  # what each head keeps of the scores of each window
-    for batch in batches_by_length(lengths, READ_TOKENS):
+    for batch in batches_by_length(lengths, readers[0].backend.batch_tokens):
         inputs = pad_windows([windower.inputs(*windows[index]) for index in batch], windower.pad_id)
         inputs = to_device(inputs, readers[0].network.device)  # once for all, by which a shared encoder knows them again
         for reader, own in zip(readers, kept, strict=True):

@@ -8,7 +8,8 @@ weights are multiplied by (Xiao et al. 2023, "SmoothQuant: Accurate and Efficien
 from __future__ import annotations
 
 import platform
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -79,15 +80,18 @@ class Quantizer:
         model = onnx.load(self.source)
         nodes: list[NodeProto] = []
         scales: dict[str, np.ndarray] = {}  # of what has been rounded, by the name of the tokens
+        biases = _find_biases(model.graph, chosen)
+        added = {output for _, output in biases.values()}
         for node in model.graph.node:
             product = chosen.get(node.output[0]) if node.op_type == "MatMul" else None
             if product is None:
-                nodes.append(node)
+                if node.output[0] not in added:
+                    nodes.append(node)
                 continue
             if product.tokens not in scales:
                 sharing = [other for other in chosen.values() if other.tokens == product.tokens]
                 scales[product.tokens] = self._round_tokens(model.graph, nodes, product.tokens, sharing)
-            self._multiply(model.graph, nodes, product, scales[product.tokens])
+            self._multiply(model.graph, nodes, product, scales[product.tokens], biases.get(product.output, ("", product.output)))
         _replace_nodes(model.graph, nodes)
         onnx.save(model, path)
         return len(chosen)
@@ -107,8 +111,10 @@ class Quantizer:
         nodes.append(helper.make_node("QuantizeLinear", [f"{tokens}_scaled", one, zero_name], [f"{tokens}_rounded"]))
         return factors * step
 
-    def _multiply(self, graph: onnx.GraphProto, nodes: list[NodeProto], product: Product, scales: np.ndarray) -> None:
-        """Add the product of rounded tokens by rounded weights, which have a scale for each column."""
+    def _multiply(
+        self, graph: onnx.GraphProto, nodes: list[NodeProto], product: Product, scales: np.ndarray, added: tuple[str, str]
+    ) -> None:
+        """Add the product of rounded tokens by rounded weights, scaled by column; `added`: its bias and what comes out."""
         weights = product.weights * scales[:, None]
         columns = np.maximum(np.abs(weights).max(axis=0), np.finfo(np.float32).tiny) / self.steps
         rounded = np.rint(weights / columns).astype(np.int8)
@@ -118,8 +124,10 @@ class Quantizer:
             f"{product.tokens}_one",
             _constant(graph, f"{product.output}_columns", columns.astype(np.float32)),
             f"{product.tokens}_zero",
+            "",  # the zero of weights is 0
+            added[0],
         ]
-        nodes.append(helper.make_node("MatMulIntegerToFloat", names, [product.output], domain=FUSED))
+        nodes.append(helper.make_node("MatMulIntegerToFloat", names, [added[1]], domain=FUSED))
 
 
 def find_products(model: onnx.ModelProto) -> list[Product]:
@@ -130,6 +138,19 @@ def find_products(model: onnx.ModelProto) -> list[Product]:
     found = [node for node in graph.node[:last] if node.op_type == "MatMul" and node.input[1] in constants]
     products = [Product(node.output[0], node.input[0], numpy_helper.to_array(constants[node.input[1]])) for node in found]
     return [product for product in products if product.weights.ndim == 2]
+
+
+def _find_biases(graph: onnx.GraphProto, outputs: Container[str]) -> dict[str, tuple[str, str]]:
+    """Return, by product, the names of the constant that is added to it and of the sum, where nothing else is done with it."""
+    vectors = {constant.name for constant in graph.initializer if len(constant.dims) == 1}
+    uses = Counter(name for node in graph.node for name in node.input)
+    found = {}
+    for node in graph.node:
+        if node.op_type == "Add":
+            for product, bias in (tuple(node.input), tuple(reversed(node.input))):
+                if product in outputs and bias in vectors and uses[product] == 1:
+                    found[product] = (bias, node.output[0])
+    return found
 
 
 def measure_ranges(source: Path, names: Sequence[str], batches: Iterable[Batch]) -> dict[str, Ranges]:
