@@ -169,7 +169,7 @@ def test_a_job_that_fails_before_its_first_shard_leaves_nothing_in_the_way(tmp_p
     assert predict(tmp_path / "out.jsonl", made_by=OTHER).n_articles == 5
 
 
-@pytest.mark.parametrize("manifest", [b"", b"{\n", b"[]\n", b'{"schema_version": 0, "made_by": {}}\n', b"\xff\n"])
+@pytest.mark.parametrize("manifest", [b"{\n", b"[]\n", b'{"schema_version": 0, "made_by": {}}\n', b"\xff\n"])
 def test_a_manifest_that_is_damaged_or_of_another_version(tmp_path, manifest):
     (tmp_path / "out.jsonl.partial").write_bytes(b"")
     (tmp_path / "out.jsonl.partial.manifest.jsonl").write_bytes(manifest)

@@ -98,11 +98,12 @@ class GrowingOutput:
         """Return what makes the unfinished output, or None if there is none."""
         if not (self.manifest.exists() and self.partial.exists()):
             return None
-        lines = _whole_lines(self.manifest)
+        if not (lines := _whole_lines(self.manifest)):  # killed before it said anything
+            return None
         try:
             entries = [json.loads(line) for line in lines]
             [Done(**entry) for entry in entries[1:]]
-            return entries[0]["made_by"] if lines and entries[0]["schema_version"] == SCHEMA_VERSION else {"manifest": "of another version"}
+            return entries[0]["made_by"] if entries[0]["schema_version"] == SCHEMA_VERSION else {"manifest": "of another version"}
         except (ValueError, KeyError, TypeError):
             return {"manifest": "damaged"}
 

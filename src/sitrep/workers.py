@@ -75,10 +75,9 @@ def _read_in_processes(shards: Iterator[Shard], load: LoadReader, n_workers: int
     try:
         yield from in_order(shards, lambda shard: pool.submit(_read_in_worker, shard.articles), result, AHEAD * n_workers)
     finally:
-        pool.shutdown(wait=False, cancel_futures=True)
         for worker in set(multiprocessing.active_children()) - others:  # idle where all is done; else what they do is lost anyway
             worker.terminate()
-            worker.join()
+        pool.shutdown(wait=True, cancel_futures=True)
 
 
 def in_order(
