@@ -92,6 +92,7 @@ def test_standard_input_is_read(lookup_run, tmp_path):
     assert (rejected["file"], rejected["line"]) == ("<stdin>", 2)
 
 
+@pytest.mark.slow
 def test_seeds_of_one_sweep_share_a_column(corpus, encoder, tmp_path):
     arguments = [*own_data(corpus), "model=hub", f"model.path={encoder}", *SMALL, "trainer.epochs=1"]
     done = run("train", "-m", "seed=1,2", *arguments, cwd=tmp_path)
@@ -107,6 +108,7 @@ def test_seeds_of_one_sweep_share_a_column(corpus, encoder, tmp_path):
     assert " ± " in lines[2] and "over seeds" in lines[2] and lines[3].startswith("strict F1 on 'dev'")
 
 
+@pytest.mark.slow
 def test_a_task_of_ones_own_is_one_yaml(corpus, encoder, tmp_path):
     folder = tmp_path / "own" / "task"
     folder.mkdir(parents=True)

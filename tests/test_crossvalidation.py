@@ -278,6 +278,7 @@ def test_a_fold_that_was_interrupted_goes_on_and_is_pooled(articles, runs, pool,
     assert other.metrics("folds")["strict"] == pool.metrics("folds")["strict"]
 
 
+@pytest.mark.slow
 def test_the_command_trains_all_folds_of_an_encoder_and_pools_them(articles, encoder, tmp_path):
     options = [*own_data(articles), "model=hub", f"model.path={encoder}", *SMALL, "trainer.epochs=1"]
     command = [sys.executable, str(ROOT / "train.py"), "-m", "cv.folds=3", "cv.fold=range(3)", *options]

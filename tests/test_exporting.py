@@ -13,6 +13,8 @@ from sitrep.exporting import export_network
 from sitrep.heads.base import INPUTS
 from sitrep.models import build_model
 
+pytestmark = pytest.mark.slow
+
 CASES = [
     ("wordpiece", "ner", "crf"), ("wordpiece", "ner", "softmax"), ("wordpiece", "ner", "span"),
     ("wordpiece", "multi-label", "mean"), ("wordpiece", "multi-class", "first"),

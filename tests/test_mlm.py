@@ -115,12 +115,14 @@ def test_ner_trains_on_from_it(mlm_run, corpus, tmp_path):
     assert jobs.train(config, tmp_path / "ner") == 0
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_encoder(start, mlm_run, tmp_path):
     same, other = start(tmp_path / "same"), start(tmp_path / "other", seed=2)
     assert weights(same) == weights(mlm_run) != weights(other)
     assert history(same) == history(mlm_run) != history(other)
 
 
+@pytest.mark.slow
 def test_a_resumed_training_ends_as_an_undisturbed_one(start, mlm_run, tmp_path, monkeypatch):
     run, append = Run(tmp_path / "run"), Run.append_history
 

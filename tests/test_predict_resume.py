@@ -54,7 +54,7 @@ def undisturbed(ner_run, tmp_path_factory):
     return folder
 
 
-@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize("workers", [1, pytest.param(2, marks=pytest.mark.slow)])
 def test_killed_while_it_waits_for_more_it_ends_with_the_same_bytes(ner_run, undisturbed, tmp_path, workers):
     options = [f"workers={workers}", "threads=1"]
     with start(ner_run, *options, cwd=tmp_path) as job:

@@ -13,6 +13,8 @@ from sitrep.heads.base import pad_windows
 from sitrep.models import load_model
 from sitrep.quantizing import Quantizer, find_products, has_dot_products, measure_ranges
 
+pytestmark = pytest.mark.slow
+
 N_LAYERS = 2  # of tiny.py's encoders, each with products for query, key, value, output, up and down
 
 

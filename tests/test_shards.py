@@ -59,7 +59,7 @@ def test_cut_off_at_any_byte_it_ends_as_if_undisturbed(tmp_path):
     assert grow(tmp_path / "whole") == 3
     lines, manifest = whole.partial.read_bytes(), whole.manifest.read_bytes()
     cut = GrowingOutput(tmp_path / "cut")
-    for end in range(len(manifest) + 1):
+    for end in [*range(0, len(manifest), 5), len(manifest)]:
         for n_bytes in {0, len(lines) // 2, len(lines)}:
             cut.partial.write_bytes(lines[:n_bytes])
             cut.manifest.write_bytes(manifest[:end])

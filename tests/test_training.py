@@ -130,6 +130,7 @@ def test_each_layer_and_the_head_have_their_own_rates_and_only_matrices_decay(mo
     assert heads == (ner if config.task.kind == "ner" else {"classifier.weight", "classifier.bias"})
 
 
+@pytest.mark.slow
 def test_where_thresholds_are_fitted_the_best_epoch_is_that_of_the_highest_average_precision(train, tmp_path):
     run = train(tmp_path / "run", "task=topics", "trainer.epochs=8", "trainer.learning_rate=5e-3", "trainer.head_learning_rate=5e-2")
     rows = _history(run)
