@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -105,6 +105,20 @@ class Article:
     def bare(self) -> Article:
         """Return a copy without mentions, class labels and scores: what a model may see."""
         return replace(self, spans=(), labels={}, scores={})
+
+
+def in_chunks(articles: Iterable[Article], most: int, most_characters: int) -> Iterator[list[Article]]:
+    """Yield the articles in chunks of `most`, or fewer where they hold `most_characters`; the last of a chunk may hold more."""
+    chunk: list[Article] = []
+    n_characters = 0
+    for article in articles:
+        chunk.append(article)
+        n_characters += len(article.text)
+        if len(chunk) == most or n_characters >= most_characters:
+            yield chunk
+            chunk, n_characters = [], 0
+    if chunk:
+        yield chunk
 
 
 def fingerprint(articles: Iterable[Article]) -> str:

@@ -86,10 +86,8 @@ def predict_to_file(
         InputError: if the output exists, belongs to another job, cannot be written, or is being written by another process.
     """
     growing = GrowingOutput(output)
-    rejected = output.with_name(output.name + ".rejected.jsonl")
-    rejected_partial = rejected.with_name(rejected.name + ".partial")
-    with _claim(output), _nothing_left_of_nothing(growing, rejected_partial):
-        _prepare(growing, made_by, overwrite)
+    rejected, rejected_partial = _rejects_of(output), _rejects_of(output, ".partial")
+    with _claim(output), _taken_up(growing, made_by, overwrite):
         summary = Summary(n_resumed=sum(done.n_articles for done in growing.done))
         with rejected_partial.open("w", encoding="utf-8") as rejects:
             reject = refuse if strict else _rejecter(rejects, summary)
@@ -109,7 +107,9 @@ def predict_to_file(
     return summary
 
 
-def _prepare(growing: GrowingOutput, made_by: dict[str, Any], overwrite: bool) -> None:
+@contextmanager
+def _taken_up(growing: GrowingOutput, made_by: dict[str, Any], overwrite: bool) -> Iterator[None]:
+    """Begin the output, or go on with it; of a job that fails before its first shard is done nothing stays in the mended command's way."""
     if not overwrite:
         _refuse_finished(growing.output)
     found = growing.made_by()
@@ -117,6 +117,17 @@ def _prepare(growing: GrowingOutput, made_by: dict[str, Any], overwrite: bool) -
         growing.go_on(made_by)
     else:
         growing.begin(made_by)
+    try:
+        yield
+    except BaseException:
+        if not growing.done:
+            growing.drop()
+            _rejects_of(growing.output, ".partial").unlink(missing_ok=True)
+        raise
+
+
+def _rejects_of(output: Path, ending: str = "") -> Path:
+    return output.with_name(f"{output.name}.rejected.jsonl{ending}")
 
 
 def _rejecter(rejects: IO[str], summary: Summary) -> Reject:
@@ -130,16 +141,16 @@ def _rejecter(rejects: IO[str], summary: Summary) -> Reject:
 
 def _skip_done(shards: Iterable[Shard], growing: GrowingOutput, overwrite: bool) -> Iterator[Shard]:
     """Yield the shards that the output does not hold yet; the input of the others must be as it was, or what follows is done again."""
-    n_done, n_shards = len(growing.done), 0
+    n_shards = 0
     for shard in shards:
         n_shards += 1
-        if shard.number < n_done and overwrite and not growing.holds(shard):
-            n_done = shard.number
-            growing.cut(n_done)
-        if shard.number < n_done:
-            growing.check(shard)
-        else:
+        if shard.number >= len(growing.done):
             yield shard
+        elif overwrite and not growing.holds(shard):
+            growing.cut(shard.number)
+            yield shard
+        else:
+            growing.check(shard)
     if overwrite:
         growing.cut(n_shards)
     growing.check_end(n_shards)
@@ -152,18 +163,6 @@ def _count_ids(articles: Iterable[Article], summary: Summary) -> Iterator[Articl
         summary.n_duplicate_ids += hash(article.id) in seen
         seen.add(hash(article.id))
         yield article
-
-
-@contextmanager
-def _nothing_left_of_nothing(growing: GrowingOutput, rejects: Path) -> Iterator[None]:
-    """Remove the files of a job that has failed before its first shard was done: they would stand in the way of the mended command."""
-    try:
-        yield
-    except BaseException:
-        if growing.begun and not growing.done:
-            growing.drop()
-            rejects.unlink(missing_ok=True)
-        raise
 
 
 @contextmanager

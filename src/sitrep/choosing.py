@@ -22,7 +22,7 @@ from filelock import FileLock, Timeout
 from sitrep.articles import Article
 from sitrep.backends import Backend, OnnxBackend, TorchBackend
 from sitrep.calibration import load_calibration
-from sitrep.errors import InputError
+from sitrep.errors import InputError, first_line
 from sitrep.exporting import export_network
 from sitrep.formats.files import read_json, replacing, write_json
 from sitrep.heads.base import Batch, pad_windows
@@ -110,7 +110,7 @@ class Candidates:
             try:
                 return OnnxBackend(path, self.threads, name)
             except Exception as error:  # onnxruntime has no class for it
-                log.warning("%s: cannot be opened, so it is made anew: %s", path, _first_line(error))
+                log.warning("%s: cannot be opened, so it is made anew: %s", path, first_line(error))
         self._make(name, path)
         return OnnxBackend(path, self.threads, name)
 
@@ -230,11 +230,7 @@ def _refusing(what: str) -> Iterator[None]:
     except (OSError, MemoryError):  # of this moment, not of the network
         raise
     except Exception as error:  # torch, onnxruntime and the encoder's own code raise what they like
-        raise RefusedError(f"the network cannot be {what} ({type(error).__name__}: {_first_line(error)})") from error
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]
+        raise RefusedError(f"the network cannot be {what} ({type(error).__name__}: {first_line(error)})") from error
 
 
 def _read_facts(path: Path) -> dict[str, Any]:

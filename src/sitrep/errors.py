@@ -30,6 +30,11 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     return (f"; did you mean {hint!r}?" if hint else ";" if listed else "") + listed
 
 
+def first_line(error: Exception) -> str:
+    """Return the first line of what an error of a library says, or its name if that is nothing."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]
+
+
 def require(condition: bool, message: str) -> None:
     """Raise an InputError unless `condition` holds."""
     if not condition:

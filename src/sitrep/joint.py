@@ -82,12 +82,8 @@ class JointReader:
 def open_joint(references: Sequence[str]) -> dict[str, Run]:
     """Return task name -> run of the runs that `references` name.
 
-    Args:
-        backend: what multiplies (see `load_reader`): one word for all, or one a run, as `made_by["backends"]` has them.
-        threads: as of `load_reader`.
-
     Raises:
-        InputError: if a run cannot be opened, two are of the same task, or a backend is refused.
+        InputError: if a run cannot be opened, or two are of the same task.
     """
     runs = [open_reader_run(reference) for reference in references]
     tasks = [run.config().task for run in runs]

@@ -25,7 +25,7 @@ from transformers.utils import logging as transformers_logging
 from sitrep.casing import drops_case
 from sitrep.characters import CASES
 from sitrep.config import ModelConfig, TaskConfig, load
-from sitrep.errors import InputError
+from sitrep.errors import InputError, first_line
 from sitrep.heads import choose_head
 from sitrep.heads.base import Head
 from sitrep.runs import SCHEMA_VERSION, open_run
@@ -121,7 +121,7 @@ def build_model(config: ModelConfig, task: TaskConfig) -> Model:
         if config.layers:
             _keep_layers(body, config.layers, source)
     except (OSError, ValueError, SafetensorError) as error:
-        raise InputError(f"model.path={source}: cannot be loaded as encoder with tokenizer: {_first_line(error)}") from error
+        raise InputError(f"model.path={source}: cannot be loaded as encoder with tokenizer: {first_line(error)}") from error
     longest = _longest(body) or task.windows.max_tokens
     if task.windows.max_tokens > longest:
         raise InputError(
@@ -239,7 +239,7 @@ def choose_device(name: str) -> torch.device:
         device = torch.device(name)
         torch.empty(0, device=device)
     except (RuntimeError, AssertionError) as error:
-        raise InputError(f"device={name}: not on this machine ({_first_line(error)}); use device=auto or device=cpu") from error
+        raise InputError(f"device={name}: not on this machine ({first_line(error)}); use device=auto or device=cpu") from error
     return device
 
 
@@ -261,7 +261,3 @@ def _package_folder(config: ModelConfig) -> str:
                 f"{found[0]}: SHA-256 is {digest}, expected {config.sha256}; the package is damaged or was changed: reinstall it"
             )
     return str(found[0].parent)
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]

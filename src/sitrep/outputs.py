@@ -151,11 +151,8 @@ def _write_parquet(lines: Path, path: Path, to_rows: ToRows, columns: dict[str, 
 
 
 def _pack_gzip(lines: Path, path: Path) -> None:
-    with (
-        lines.open("rb") as source,
-        path.open("wb") as raw,
-        gzip.GzipFile("", "wb", fileobj=raw, mtime=0) as packed,
-    ):  # the same bytes at any time
+    # mtime: the same bytes at any time
+    with lines.open("rb") as source, path.open("wb") as raw, gzip.GzipFile("", "wb", fileobj=raw, mtime=0) as packed:
         shutil.copyfileobj(source, packed)
 
 

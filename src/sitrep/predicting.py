@@ -18,7 +18,7 @@ from sitrep.joint import digests, load_joint, open_joint
 from sitrep.outputs import check_ending, output_files
 from sitrep.predict_config import AUTO, RAY, PredictConfig
 from sitrep.processes import n_cores
-from sitrep.provenance import provenance, versions
+from sitrep.provenance import head_commit, versions
 from sitrep.readers import describe_left_out
 from sitrep.runs import Run
 from sitrep.shards import Shard
@@ -73,7 +73,7 @@ def _made_by(config: PredictConfig, runs: Mapping[str, Run]) -> dict[str, Any]:
         "runs": [str(run.path) for run in runs.values()],
         "fields": [field for field in fields if field],
         "min_score": config.min_score,
-        "commit": provenance()["commit"],
+        "commit": head_commit(),
         "versions": versions(),
         **{key: getattr(config, key) for key in INPUT_KEYS},
     }

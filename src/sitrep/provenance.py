@@ -18,9 +18,14 @@ def versions() -> dict[str, str]:
     return {"python": platform.python_version(), **{name: importlib.metadata.version(name) for name in LIBRARIES}}
 
 
+def head_commit() -> str | None:
+    """Return the commit of the checkout, or None where there is none."""
+    return _git("rev-parse", "HEAD")
+
+
 def provenance() -> dict[str, Any]:
     """Return time, commit, versions, and whether the checkout held changes: what a result is made with."""
-    commit = _git("rev-parse", "HEAD")
+    commit = head_commit()
     started = time.strftime("%Y-%m-%dT%H:%M:%S%z")
     return {"started": started, "commit": commit, "dirty": bool(_git("status", "--porcelain")) if commit else None, "versions": versions()}
 

@@ -16,9 +16,9 @@ from sitrep.articles import Article
 from sitrep.calibration import Calibration, load_calibration
 from sitrep.config import MLM, TaskConfig, TrainConfig
 from sitrep.corpus import Corpus
-from sitrep.errors import InputError, did_you_mean
+from sitrep.errors import InputError
 from sitrep.lookup import fit_lookup, load_lookup
-from sitrep.predict_config import BACKENDS, CALIBRATED
+from sitrep.predict_config import CALIBRATED, require_backend
 from sitrep.processes import is_writer, n_processes, share
 from sitrep.runs import Run, open_run
 
@@ -131,9 +131,7 @@ def load_reader(run: Run, device: str, backend: str = "torch", threads: int | No
     from sitrep.models import choose_device, load_model
     from sitrep.prediction import EncoderReader
 
-    if backend not in BACKENDS:
-        raise InputError(f"backend={backend!r} is unknown{did_you_mean(backend, BACKENDS)}")
-
+    require_backend(backend)
     model = load_model(run.checkpoint_path)
     if model.task != config.task:
         raise InputError(

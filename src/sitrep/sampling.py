@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 
-from sitrep.articles import Article
+from sitrep.articles import Article, in_chunks
 from sitrep.errors import InputError
 
 JITTER = 0.03  # of the length: rows of nearly the same length meet others in each epoch; more costs padding
@@ -79,17 +79,8 @@ def batches_by_length(lengths: Sequence[int], budget: int) -> list[list[int]]:
 
 
 def look_ahead(articles: Iterable[Article]) -> Iterator[list[Article]]:
-    """Yield the articles in chunks of LOOK_AHEAD, or fewer where they hold LOOK_AHEAD_CHARACTERS; the last of a chunk may hold more."""
-    chunk: list[Article] = []
-    n_characters = 0
-    for article in articles:
-        chunk.append(article)
-        n_characters += len(article.text)
-        if len(chunk) == LOOK_AHEAD or n_characters >= LOOK_AHEAD_CHARACTERS:
-            yield chunk
-            chunk, n_characters = [], 0
-    if chunk:
-        yield chunk
+    """Yield the articles in chunks that are read together."""
+    return in_chunks(articles, LOOK_AHEAD, LOOK_AHEAD_CHARACTERS)
 
 
 def cut_evenly(shapes: Sequence[Shape], order: Sequence[int], n_batches: int) -> list[list[int]]:

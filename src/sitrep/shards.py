@@ -13,11 +13,11 @@ import os
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
-from itertools import accumulate
+from itertools import accumulate, starmap
 from pathlib import Path
 from typing import Any
 
-from sitrep.articles import Article
+from sitrep.articles import Article, in_chunks
 from sitrep.errors import InputError
 from sitrep.formats import jsonl
 
@@ -64,16 +64,7 @@ class ShardOutput:
 
 def cut_shards(articles: Iterable[Article]) -> Iterator[Shard]:
     """Yield `articles` in shards; where one ends depends on the articles alone."""
-    held: list[Article] = []
-    n_chars = number = 0
-    for article in articles:
-        held.append(article)
-        n_chars += len(article.text)
-        if len(held) == SHARD_ARTICLES or n_chars >= SHARD_CHARS:
-            yield _shard(number, held)
-            held, n_chars, number = [], 0, number + 1
-    if held:
-        yield _shard(number, held)
+    return starmap(_shard, enumerate(in_chunks(articles, SHARD_ARTICLES, SHARD_CHARS)))
 
 
 def _shard(number: int, articles: list[Article]) -> Shard:
@@ -92,7 +83,6 @@ class GrowingOutput:
         self.manifest = output.with_name(output.name + ".partial.manifest.jsonl")
         self.done: list[Done] = []
         self.ends: list[int] = []  # of the manifest's lines, in bytes
-        self.begun = False  # by this process
 
     def made_by(self) -> dict[str, Any] | None:
         """Return what makes the unfinished output, or None if there is none."""
@@ -110,7 +100,6 @@ class GrowingOutput:
     def begin(self, made_by: Mapping[str, Any]) -> None:
         """Start anew."""
         self.manifest.unlink(missing_ok=True)
-        self.begun = True
         self.partial.write_bytes(b"")
         self.ends = [_append(self.manifest, _line({"schema_version": SCHEMA_VERSION, "made_by": made_by}))]
         self.done = []

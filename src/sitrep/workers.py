@@ -66,6 +66,14 @@ def _read_in_processes(shards: Iterator[Shard], load: LoadReader, n_workers: int
     others = set(multiprocessing.active_children())
     pool = ProcessPoolExecutor(n_workers, multiprocessing.get_context("spawn"), _begin_worker, (load,))
 
+    def submit(shard: Shard) -> Future[ShardOutput]:
+        try:
+            return pool.submit(_read_in_worker, shard.articles)
+        except BrokenProcessPool as error:  # told of as the shards before it are: when its turn comes
+            broken: Future[ShardOutput] = Future()
+            broken.set_exception(error)
+            return broken
+
     def result(shard: Shard, future: Future[ShardOutput]) -> ShardOutput:
         try:
             return future.result()
@@ -73,7 +81,7 @@ def _read_in_processes(shards: Iterator[Shard], load: LoadReader, n_workers: int
             raise worker_died(shard) from error
 
     try:
-        yield from in_order(shards, lambda shard: pool.submit(_read_in_worker, shard.articles), result, AHEAD * n_workers)
+        yield from in_order(shards, submit, result, AHEAD * n_workers)
     finally:
         for worker in set(multiprocessing.active_children()) - others:  # idle where all is done; else what they do is lost anyway
             worker.terminate()
@@ -89,10 +97,7 @@ def in_order(
     """
     waiting: deque[tuple[Shard, Handle]] = deque()
     for shard in shards:
-        try:
-            waiting.append((shard, submit(shard)))
-        except BrokenProcessPool as error:
-            raise worker_died(waiting[0][0] if waiting else shard) from error
+        waiting.append((shard, submit(shard)))
         if len(waiting) == n_ahead:
             first, handle = waiting.popleft()
             yield first, result(first, handle)
