@@ -32,10 +32,11 @@ from sitrep.config import NER, DataConfig, TrainConfig, load
 from sitrep.corpus import Corpus, load_corpus
 from sitrep.diagnosis import train_surfaces
 from sitrep.evaluation import save_evaluation
+from sitrep.finding import MODELS
 from sitrep.heads.base import pad_windows, to_device
 from sitrep.heads.tags import SoftmaxHead, softmax
 from sitrep.models import Model, build_model, choose_device
-from sitrep.runs import MODELS, Run
+from sitrep.runs import Run
 from sitrep.scoring import score
 from sitrep.shell import CONFIGS, quote_path
 from sitrep.terminal import percent

@@ -27,8 +27,9 @@ from sitrep.comparison import mean_and_sd
 from sitrep.config import TrainConfig, load
 from sitrep.corpus import load_corpus
 from sitrep.errors import InputError
+from sitrep.finding import finished_runs
 from sitrep.provenance import provenance
-from sitrep.runs import Run, finished_runs
+from sitrep.runs import Run
 from sitrep.shell import CONFIGS, quote_path
 from sitrep.terminal import mean_and_deviation
 

@@ -22,10 +22,11 @@ from transformers import BertConfig, BertForTokenClassification
 from sitrep.articles import Article, Span, fingerprint
 from sitrep.config import TrainConfig, load
 from sitrep.corpus import load_corpus
+from sitrep.finding import MODELS
 from sitrep.jobs import compare, evaluate, predict, train
 from sitrep.matching import EXTRA, HIT, MISSED, strict
 from sitrep.models import build_model, load_model
-from sitrep.runs import MODELS, Run
+from sitrep.runs import Run
 from sitrep.scoring import averages, ratios, score
 
 

@@ -18,9 +18,10 @@ from sitrep import jobs
 from sitrep.articles import fingerprint
 from sitrep.corpus import load_corpus
 from sitrep.crossvalidation import pool_folds
+from sitrep.finding import finished_runs, open_run, open_unfinished
 from sitrep.near_duplicates import group_near_duplicates
 from sitrep.readers import open_reader_run
-from sitrep.runs import Run, finished_runs, open_run, open_unfinished
+from sitrep.runs import Run
 from sitrep.splits import read_splits
 
 N_FOLDS = 3

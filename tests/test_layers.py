@@ -19,7 +19,7 @@ FLOORS = (
     {"formats", "labels", "matching", "mistakes", "intervals", "leaks"},
     {"ranking", "near_duplicates"},
     {"scoring", "splits", "runs", "reliability"},
-    {"folds", "terminal", "thresholds"},
+    {"finding", "folds", "terminal", "thresholds"},
     {"corpus"},
     {"windows", "lookup", "teachers", "calibration", "significance", "diagnosis", "unlabelled", "annotating"},
     {"heads.base", "heads.chain", "heads.decoding", "sampling", "changes"},

@@ -14,7 +14,8 @@ from factories import refused
 from tiny import ROOT, SMALL, compose, own_data
 
 from sitrep import jobs
-from sitrep.runs import Run, open_unfinished
+from sitrep.finding import open_unfinished
+from sitrep.runs import Run
 from sitrep.training import ArticleTrainer
 
 RATES = ("trainer.learning_rate=1e-2", "trainer.head_learning_rate=1e-2")

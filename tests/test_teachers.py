@@ -103,6 +103,6 @@ def test_a_student_resumed_demands_the_same_teacher(train, ner_run, copy_run, co
 
 def test_the_newest_run_as_a_teacher_is_kept_by_its_folder(train, ner_run, copy_run, tmp_path, monkeypatch):
     teacher = copy_run(ner_run)
-    monkeypatch.setattr("sitrep.runs.MODELS", tmp_path / "models")
+    monkeypatch.setattr("sitrep.finding.MODELS", tmp_path / "models")
     run = train(tmp_path / "run", "distil_from=latest", "model.init_from=latest:ner", "model.layers=[1]", "trainer.epochs=1")
     assert run.config().distil_from == run.config().model.init_from == str(teacher.path)

@@ -10,9 +10,9 @@ from torch import Tensor, nn
 
 from sitrep.config import TrainConfig
 from sitrep.errors import InputError
+from sitrep.finding import open_run
 from sitrep.heads.base import INPUTS, Batch, Head
 from sitrep.models import Model, load_model
-from sitrep.runs import open_run
 
 
 class Teacher:

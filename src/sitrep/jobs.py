@@ -36,6 +36,7 @@ from sitrep.crossvalidation import pool_folds, show_pooled
 from sitrep.diagnosis import train_surfaces
 from sitrep.errors import InputError
 from sitrep.evaluation import evaluate_reader
+from sitrep.finding import open_run
 from sitrep.formats.streams import split_name
 from sitrep.predicting import predict  # noqa: F401  (one of the jobs)
 from sitrep.processes import is_writer, leave, share
@@ -43,7 +44,7 @@ from sitrep.readers import NO_BACKEND, backend_of, fit_reader, load_reader, open
 from sitrep.reports.card import write_model_card
 from sitrep.reports.comparison import write_comparison_report
 from sitrep.reports.run import write_run_report
-from sitrep.runs import SCHEMA_VERSION, Run, describe_task, open_run, write_json
+from sitrep.runs import SCHEMA_VERSION, Run, describe_task, write_json
 from sitrep.teachers import check_teacher
 from sitrep.terminal import (
     comparison_legend,

@@ -26,9 +26,10 @@ from sitrep.casing import drops_case
 from sitrep.characters import CASES
 from sitrep.config import ModelConfig, TaskConfig, load
 from sitrep.errors import InputError, first_line
+from sitrep.finding import open_run
 from sitrep.heads import choose_head
 from sitrep.heads.base import Head
-from sitrep.runs import SCHEMA_VERSION, open_run
+from sitrep.runs import SCHEMA_VERSION
 from sitrep.windows import Windower
 
 HEAD_FILE = "head.safetensors"

@@ -17,10 +17,11 @@ from sitrep.calibration import Calibration, load_calibration
 from sitrep.config import MLM, TaskConfig, TrainConfig
 from sitrep.corpus import Corpus
 from sitrep.errors import InputError
+from sitrep.finding import open_run
 from sitrep.lookup import fit_lookup, load_lookup
 from sitrep.predict_config import CALIBRATED, require_backend
 from sitrep.processes import is_writer, n_processes, share
-from sitrep.runs import Run, open_run
+from sitrep.runs import Run
 
 if TYPE_CHECKING:
     import torch

@@ -31,8 +31,9 @@ from omegaconf.errors import OmegaConfBaseException
 from sitrep import config as schemas
 from sitrep import jobs, loading
 from sitrep.errors import InputError, did_you_mean
+from sitrep.finding import open_unfinished
 from sitrep.processes import is_writer, share
-from sitrep.runs import Run, open_unfinished
+from sitrep.runs import Run
 
 log = logging.getLogger(__name__)
 

@@ -8,9 +8,10 @@ from typing import Any
 from sitrep.config import SPLITS, TaskConfig, TrainConfig
 from sitrep.corpus import Corpus
 from sitrep.errors import InputError
+from sitrep.finding import open_run
 from sitrep.loading import flatten
 from sitrep.provenance import model_sha256
-from sitrep.runs import Run, open_run
+from sitrep.runs import Run
 
 
 def check_teacher(config: TrainConfig, corpus: Corpus, data_sha256: str) -> dict[str, Any]:
