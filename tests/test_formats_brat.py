@@ -58,9 +58,9 @@ def test_missing_text_is_named_with_the_way_out(tmp_path, text_dir):
     ("line", "problem"),
     [
         ("T3\tLOCATION 2 10;16 19\tFighters Gao", "discontinuous mention 'Fighters Gao' (2 10;16 19): join its fragments"),
-        ("T3\tLOCATION 16 99\tGao", "span [16, 99) is empty or outside the text of 35 characters"),
-        ("T3\tLOCATION 16 16\t", "span [16, 16) is empty or outside"),
-        ("T3\tLOCATION 17 20\tGao", "but the line says 'Gao'; the offsets belong to another version of the text"),
+        ("T3\tLOCATION 16 99\tGao", "span LOCATION [16, 99) is empty or outside the text of 35 characters"),
+        ("T3\tLOCATION 16 16\t", "span LOCATION [16, 16) is empty or outside"),
+        ("T3\tLOCATION 17 20\tGao", "but the file says 'Gao'; offsets must count code points"),
         ("T3 LOCATION 16 19 Gao", "expected 'T1<TAB>LABEL start end<TAB>surface', found 'T3 LOCATION 16 19 Gao'"),
     ],
 )

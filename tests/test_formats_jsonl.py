@@ -96,7 +96,7 @@ SPAN = {"start": 0, "end": 3, "label": "LOCATION"}
         ({"text": "Gao", "spans": [{**SPAN, "end": True}]}, "must be whole numbers"),
         ({"text": "Gao", "spans": [{**SPAN, "label": ""}]}, "'label' a word"),
         ({"text": "Gao", "spans": [{**SPAN, "score": "high"}]}, "'score' must be a number"),
-        ({"text": "Gao", "spans": [{**SPAN, "text": "Kidal"}]}, "reads 'Gao' in the text, but its own 'text' says 'Kidal'"),
+        ({"text": "Gao", "spans": [{**SPAN, "text": "Kidal"}]}, "reads 'Gao' in the text, but the file says 'Kidal'"),
         ({"text": "Gao", "spans": [{**SPAN, "end": 4}]}, "span LOCATION [0, 4) is empty or outside the text of 3 characters"),
         (b'{"text": "caf\xe9"}', "not UTF-8: byte 0xe9 at byte 13"),
         (b'{"text": "\0"}', "binary (NUL byte at byte 10)"),

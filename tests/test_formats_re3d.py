@@ -52,9 +52,9 @@ def test_faults_that_lose_nothing_are_counted_in_one_warning_per_file(tmp_path, 
 @pytest.mark.parametrize(
     ("entity", "problem"),
     [
-        ({**PLACE, "end": 99}, f"LOCATION 'Gao' [20, 99) is empty or outside the text of {len(TEXT)} characters of 'D1'"),
-        ({**PLACE, "begin": 23}, "LOCATION 'Gao' [23, 23) is empty or outside"),
-        ({**PLACE, "begin": -1}, "LOCATION 'Gao' [-1, 23) is empty or outside"),
+        ({**PLACE, "end": 99}, f"article 'D1': span LOCATION [20, 99) is empty or outside the text of {len(TEXT)} characters"),
+        ({**PLACE, "begin": 23}, "article 'D1': span LOCATION [23, 23) is empty or outside"),
+        ({**PLACE, "begin": -1}, "article 'D1': span LOCATION [-1, 23) is empty or outside"),
         ({**PLACE, "documentId": "D9"}, "entity of document 'D9', which"),
         ({**PLACE, "begin": "20"}, "'begin' must be a whole number, found '20'"),
         ({**PLACE, "end": True}, "'end' must be a whole number, found True"),

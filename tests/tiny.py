@@ -24,7 +24,7 @@ from sitrep.backends import TorchBackend
 from sitrep.formats import read_articles
 from sitrep.models import Model
 from sitrep.prediction import EncoderReader
-from sitrep.shell import CONFIGS, SCHEMAS, quote_path
+from sitrep.shell import CONFIGS, quote_path, schema_of
 
 ROOT = Path(__file__).parents[1]
 ENTITIES = ("PERSON", "ARMED_GROUP", "LOCATION", "DATE")
@@ -47,7 +47,8 @@ def compose(command: str, *arguments: str):
     if command == "predict" and not any(argument.startswith("backend=") for argument in arguments):
         arguments = (*arguments, "backend=torch")
     with hydra.initialize_config_dir(str(CONFIGS), version_base="1.3"):
-        return schemas.load(SCHEMAS[command], hydra.compose(command, [quote_path(argument) for argument in arguments]))
+        composed = hydra.compose(command, [quote_path(argument) for argument in arguments])
+        return schemas.load(schema_of(command, composed), composed)
 
 
 def write_corpus(folder: Path, n_articles: int = 20, seed: int = 0) -> Path:

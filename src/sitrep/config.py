@@ -274,18 +274,3 @@ class CompareConfig:
             self.fail_below is None or -100 <= self.fail_below <= 100,
             f"fail_below={self.fail_below} is a difference of micro F1 in points, such as -0.5: it lies between -100 and 100",
         )
-
-
-@dataclass(frozen=True)
-class ActionConfig:
-    """configs/action/*.yaml: what `annotate.py` is to do."""
-
-    name: str
-
-
-@dataclass(frozen=True)
-class AnnotateConfig:
-    """configs/annotate.yaml"""
-
-    action: ActionConfig
-    data: DataConfig

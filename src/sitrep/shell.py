@@ -30,6 +30,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from sitrep import config as schemas
 from sitrep import jobs, loading
+from sitrep.annotate_config import action_schema
 from sitrep.errors import InputError, did_you_mean
 from sitrep.finding import open_unfinished
 from sitrep.processes import is_writer, share
@@ -44,9 +45,8 @@ SCHEMAS: dict[str, type] = {
     "evaluate": schemas.EvaluateConfig,
     "predict": schemas.PredictConfig,
     "compare": schemas.CompareConfig,
-    "annotate": schemas.AnnotateConfig,
-}
-JOBS: dict[str, Callable[..., int]] = {name: getattr(jobs, name) for name in SCHEMAS}
+}  # of annotate it is the action's
+JOBS: dict[str, Callable[..., int]] = {name: getattr(jobs, name) for name in (*SCHEMAS, "annotate")}
 PATH_KEYS = {
     "run", "runs", "input", "output", "articles", "text_dir", "text_field", "id_field",  # a column may have any name
     "data.path", "data.text_dir", "data.splits_path", "model.path", "model.init_from", "task.leave_out", "distil_from",
@@ -83,13 +83,18 @@ def _run_job(name: str, composed: DictConfig) -> int:
     folder = folder.relative_to(Path.cwd()) if folder.is_relative_to(Path.cwd()) else folder
 
     def job() -> int:
-        job_config: Any = loading.load(SCHEMAS[name], composed)
+        job_config: Any = loading.load(schema_of(name, composed), composed)
         return JOBS[name](job_config, folder) if name == "train" else JOBS[name](job_config)
 
     code = _guarded(name, job, folder)
     if name == "train" and is_writer():
         _remove_empty_run(folder)
     return code
+
+
+def schema_of(name: str, composed: DictConfig) -> type:
+    """Return the class of a command's config."""
+    return action_schema(composed.action.name) if name == "annotate" else SCHEMAS[name]
 
 
 def _remove_empty_run(folder: Path) -> None:

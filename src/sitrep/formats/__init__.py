@@ -15,6 +15,7 @@ from typing import Protocol
 from sitrep.articles import Article, Source
 from sitrep.errors import InputError, did_you_mean
 from sitrep.formats import annotated, brat, conll, html, indicators, jsonl, listing, parquet, re3d, tables, text
+from sitrep.formats.faults import Lose, Losses, Report
 from sitrep.formats.files import DEFAULT_ID_FIELD, DEFAULT_TEXT_FIELD, Context, Reject, RowError, printable, read_text, refuse, too_long
 from sitrep.formats.rows import keep_apart
 from sitrep.formats.streams import STDIN, split_name
@@ -59,7 +60,10 @@ def read_articles(
     id_field: str = DEFAULT_ID_FIELD,
     max_chars: int | None = None,
     exclude: str | Path | Sequence[str | Path] = (),
+    annotator: str | None = None,
     reject: Reject = refuse,
+    report: Report | None = None,
+    lose: Lose | None = None,
 ) -> Iterator[Article]:
     """Yield the articles of a file, a folder (recursive), a glob or standard input, in the order of their paths, as a stream.
 
@@ -71,7 +75,10 @@ def read_articles(
         id_field: the one that holds the id; rows need none unless another than `id` is named.
         max_chars: a longer text is rejected; None for no limit.
         exclude: an output, or several, not to be read as input, nor what stands beside them as `<output>.*`.
+        annotator: whose labels are read where several people labelled one text.
         reject: called with each file or row that cannot be read; the default raises.
+        report: called with each mark that does not fit its text, before its article comes; None: such a mark rejects its row.
+        lose: called with what a file holds and an article cannot (relations, say), before that comes; None warns once a file.
 
     Raises:
         InputError: if the path does not exist or holds no readable file.
@@ -85,7 +92,9 @@ def read_articles(
     for name in files:
         file = STDIN if path == "-" else Path(name)
         article_id = "stdin" if path == "-" else split_name(file.relative_to(root))[0]
-        context = Context(article_id, Path(text_dir) if text_dir else None, reject, text_field, id_field, max_chars)
+        lost = Losses()
+        folder = Path(text_dir) if text_dir else None
+        context = Context(article_id, folder, reject, text_field, id_field, max_chars, annotator, report, lose or lost)
         try:
             if file is not STDIN:
                 _check_file(file, is_named=name == str(Path(path)))
@@ -94,6 +103,8 @@ def read_articles(
             reject(error)
         except InputError as error:
             reject(RowError(Source(str(file)), str(error)))
+        if lost.counts:
+            log.warning("%s: not read: %s, such as %s", file, lost, lost.kept[0].detail)
 
 
 def _read(file: Path, format: str | None, context: Context) -> Iterator[Article]:

@@ -14,8 +14,10 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
-from sitrep.articles import Article, Source, Span
+from sitrep.articles import Article, Source
+from sitrep.formats.faults import Mark
 from sitrep.formats.files import Context, RowError, decode, read_bytes, read_text
+from sitrep.formats.marks import spans_of
 from sitrep.formats.rows import parse_json
 
 log = logging.getLogger(__name__)
@@ -28,17 +30,17 @@ def read(path: Path, context: Context) -> Iterator[Article]:
     meta = _read_meta(path.with_suffix(".json"))
     text = decode(_find_text(path, meta.pop("text_sha256", None), context.text_dir), path.with_suffix(".txt"))
     labels = {name: tuple(values) for name, values in meta.pop("labels", {}).items()}
-    spans: list[Span] = []
+    marks: list[Mark] = []
     others = Counter[str]()
     for number, line in enumerate(read_text(path).split("\n"), start=1):
         if line.startswith("T"):
-            spans.append(_parse_entity(line.rstrip("\r"), text, Source(str(path), number)))
+            marks.append(_parse_entity(line.rstrip("\r"), text, Source(str(path), number)))
         elif line.strip():
             others[line[0]] += 1
     if others:
         log.warning("%s: %d lines are no entities and were not read (%s)", path, others.total(), dict(others))
     article_id = str(meta.pop("id", context.article_id))
-    yield Article(id=article_id, text=text, spans=tuple(spans), labels=labels, extra=meta, source=Source(str(path)))
+    yield Article(id=article_id, text=text, spans=spans_of(marks, article_id, text, context), labels=labels, extra=meta, source=Source(str(path)))
 
 
 def _read_meta(path: Path) -> dict:
@@ -73,7 +75,7 @@ def _find_text(path: Path, sha256: str | None, text_dir: Path | None) -> bytes:
     raise RowError(Source(str(path)), f"its text is neither at {where}; give the folder that holds it as text_dir=")
 
 
-def _parse_entity(line: str, text: str, source: Source) -> Span:
+def _parse_entity(line: str, text: str, source: Source) -> Mark:
     match = ENTITY.fullmatch(line)
     if not match:
         raise RowError(source, f"expected 'T1<TAB>LABEL start end<TAB>surface', found {line!r}")
@@ -83,13 +85,7 @@ def _parse_entity(line: str, text: str, source: Source) -> Span:
             f"discontinuous mention {match['surface']!r} ({match['offsets']}): join its fragments in brat, sitrep reads whole mentions",
         )
     start, end = map(int, match["offsets"].split())
-    if not 0 <= start < end <= len(text):
-        raise RowError(source, f"span [{start}, {end}) is empty or outside the text of {len(text)} characters")
+    covered = text[start:end]
     # brat writes a newline inside a mention as a space
-    if text[start:end].replace("\n", " ") != match["surface"]:
-        raise RowError(
-            source,
-            f"[{start}, {end}) reads {text[start:end]!r} in the text, but the line says {match['surface']!r}; "
-            "the offsets belong to another version of the text",
-        )
-    return Span(start, end, match["label"])
+    surface = covered if covered.replace("\n", " ") == match["surface"] else match["surface"]
+    return Mark(start, end, match["label"], surface, source)

@@ -7,12 +7,13 @@ import json
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO, NoReturn
 
 from sitrep.articles import Source
 from sitrep.errors import InputError
+from sitrep.formats.faults import Lose, Losses, Report
 from sitrep.formats.streams import CHUNK, opened
 
 DEFAULT_TEXT_FIELD, DEFAULT_ID_FIELD = "text", "id"
@@ -47,6 +48,9 @@ class Context:
     reject:     called with each row that cannot be read; returns to go on, raises to stop
     text_field, id_field: the keys or columns of rows that hold the text and the id
     max_chars:  the longest text, in characters, or None for no limit; a reader need not hold on to what is certainly longer
+    annotator:  whose labels are read where several people labelled one text; None where the file must hold those of one
+    report:     called with each mark that does not fit its text; None: that is an error
+    lose:       called with what the file holds and an article cannot
     """
 
     article_id: str
@@ -55,6 +59,9 @@ class Context:
     text_field: str = DEFAULT_TEXT_FIELD
     id_field: str = DEFAULT_ID_FIELD
     max_chars: int | None = None
+    annotator: str | None = None
+    report: Report | None = None
+    lose: Lose = field(default_factory=Losses)
 
     def max_bytes(self) -> int | None:
         """Return how many bytes a text of `max_chars` characters has at most, with its byte-order mark; None for no limit."""

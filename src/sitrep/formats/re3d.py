@@ -12,7 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from sitrep.articles import Article, Source, Span
+from sitrep.formats.faults import DUPLICATE, SURFACE, Fault, Mark
 from sitrep.formats.files import Context, RowError, decode, read_lines
+from sitrep.formats.marks import find_fault, report
 from sitrep.formats.rows import parse_json
 
 log = logging.getLogger(__name__)
@@ -20,6 +22,7 @@ log = logging.getLogger(__name__)
 FILES = ("documents.json",)
 EXTRA = ("title", "sourceName", "sourceUrl")
 DOCUMENT = {"_id": str, "text": str}
+HARMLESS = (SURFACE, DUPLICATE)  # of published files, which cannot be mended
 ENTITY = {"documentId": str, "begin": int, "end": int, "type": str, "value": str}
 
 Row = tuple[Source, dict[str, Any]]
@@ -35,14 +38,14 @@ def read(path: Path, context: Context) -> Iterator[Article]:
         source = Source(str(path), number)
         try:
             row = _parse(decode(line, path, number), source, DOCUMENT)
-            spans = _spans(entities.pop(row["_id"], []), row["text"], faults)
+            spans = _spans(entities.pop(row["_id"], []), row["text"], context, faults)
             yield Article(row["_id"], row["text"], spans, extra={key: row[key] for key in EXTRA if key in row}, source=source)
         except RowError as error:
             context.reject(error)
     if faults.total():
         log.warning(
             "%s: %d entities whose value differs from the text at their offsets are kept, %d exact duplicates are left out",
-            path.with_name("entities.json"), faults["value"], faults["duplicate"],
+            path.with_name("entities.json"), faults[SURFACE], faults[DUPLICATE],
         )  # fmt: skip
     for rows in entities.values():
         source, entity = rows[0]
@@ -74,17 +77,18 @@ def _parse(line: str, source: Source, kinds: Mapping[str, type]) -> dict[str, An
     return row
 
 
-def _spans(rows: list[Row], text: str, faults: Counter[str]) -> tuple[Span, ...]:
+def _spans(rows: list[Row], text: str, context: Context, faults: Counter[str]) -> tuple[Span, ...]:
     spans: dict[Span, None] = {}  # a set that keeps the order
     for source, row in rows:
-        start, end, value = row["begin"], row["end"], row["value"]
-        if not 0 <= start < end <= len(text):
-            raise RowError(
-                source,
-                f"{row['type']} {value!r} [{start}, {end}) is empty or outside the text of {len(text)} characters of {row['documentId']!r}",
-            )
-        span = Span(start, end, row["type"])
-        faults["duplicate"] += span in spans
-        faults["value"] += span not in spans and value != text[start:end]
-        spans[span] = None
+        mark = Mark(row["begin"], row["end"], row["type"], row["value"], source)
+        fault = find_fault(mark, row["documentId"], text)
+        span = Span(mark.start, mark.end, mark.label)
+        if span in spans:
+            fault = Fault(DUPLICATE, row["documentId"], mark, f"{mark.label} {mark.surface!r} [{mark.start}, {mark.end}) is marked twice")
+        if fault and (context.report or fault.kind not in HARMLESS):
+            report(fault, context)
+        elif fault:
+            faults[fault.kind] += 1
+        if fault is None or fault.kind == SURFACE:
+            spans[span] = None
     return tuple(spans)

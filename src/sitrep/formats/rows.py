@@ -9,9 +9,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from sitrep.articles import Article, Source, Span
-from sitrep.errors import InputError
+from sitrep.articles import Article, Source
+from sitrep.formats.faults import Mark
 from sitrep.formats.files import DEFAULT_ID_FIELD, Context, RowError
+from sitrep.formats.marks import spans_of
 
 KNOWN_KEYS = {"id", "text", "spans", "labels", "scores"}
 MAX_DEPTH = 100  # of nested values; Python's own limit depends on who calls, so that what was read might not be written
@@ -74,20 +75,16 @@ def article_of(row: Any, source: Source, context: Context, default_id: str) -> A
     if isinstance(article_id, bool) or not isinstance(article_id, (str, int)):
         raise RowError(source, f"{context.id_field!r} must be a string or a whole number, found {article_id!r}")
     taken = {context.text_field, context.id_field, "spans", "labels", "scores"}
-    try:
-        return Article(
-            id=str(article_id),
-            text=text,
-            spans=tuple(_parse_span(span, text, source) for span in _typed(row, "spans", list, source)),
-            labels={name: tuple(values) for name, values in _typed(row, "labels", dict, source).items()},
-            scores=_typed(row, "scores", dict, source),
-            extra={key: value for key, value in row.items() if key not in taken},
-            source=source,
-        )
-    except RowError:
-        raise
-    except InputError as error:  # of the article itself
-        raise RowError(source, str(error).removeprefix(f"{source}: ")) from error
+    marks = [_parse_mark(raw, source) for raw in _typed(row, "spans", list, source)]
+    return Article(
+        id=str(article_id),
+        text=text,
+        spans=spans_of(marks, str(article_id), text, context),
+        labels={name: tuple(values) for name, values in _typed(row, "labels", dict, source).items()},
+        scores=_typed(row, "scores", dict, source),
+        extra={key: value for key, value in row.items() if key not in taken},
+        source=source,
+    )
 
 
 def check_columns(names: Sequence[str], source: Source, context: Context, hint: str = "") -> None:
@@ -114,7 +111,7 @@ def _typed(row: dict, key: str, kind: type, source: Source) -> Any:
     return value
 
 
-def _parse_span(raw: Any, text: str, source: Source) -> Span:
+def _parse_mark(raw: Any, source: Source) -> Mark:
     if not isinstance(raw, dict) or not {"start", "end", "label"} <= raw.keys():
         raise RowError(source, f"a span needs 'start', 'end' and 'label', found {raw!r}")
     start, end, label, score = raw["start"], raw["end"], raw["label"], raw.get("score")
@@ -122,14 +119,7 @@ def _parse_span(raw: Any, text: str, source: Source) -> Span:
         raise RowError(source, f"'start' and 'end' must be whole numbers and 'label' a word, found {raw!r}")
     if not isinstance(score, (int, float, type(None))):
         raise RowError(source, f"'score' must be a number, found {raw!r}")
-    surface = raw.get("text", text[start:end])
-    if 0 <= start < end <= len(text) and surface != text[start:end]:
-        raise RowError(
-            source,
-            f"span {label} [{start}, {end}) reads {text[start:end]!r} in the text, but its own 'text' says {surface!r}; "
-            "offsets must count code points of 'text' as it stands here",
-        )
-    return Span(start, end, label, score)
+    return Mark(start, end, label, raw.get("text"), source, score)
 
 
 def keep_apart(article: Article) -> Article:

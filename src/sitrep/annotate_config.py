@@ -1,0 +1,44 @@
+"""The part of the schema that says what annotate.py does: one class an action, named in `ACTIONS` (see config.py)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sitrep.config import DataConfig
+from sitrep.errors import did_you_mean, require
+
+
+@dataclass(frozen=True)
+class ActionConfig:
+    """Which action it is."""
+
+    name: str
+
+
+@dataclass(frozen=True)
+class CountsConfig:
+    """configs/action/counts.yaml"""
+
+    action: ActionConfig
+    data: DataConfig
+
+
+@dataclass(frozen=True)
+class SplitConfig:
+    """configs/action/split.yaml"""
+
+    action: ActionConfig
+    data: DataConfig
+
+
+ACTIONS: dict[str, type] = {"counts": CountsConfig, "split": SplitConfig}
+
+
+def action_schema(name: str) -> type:
+    """Return the class of an action's config.
+
+    Raises:
+        InputError: if there is no such action.
+    """
+    require(name in ACTIONS, f"action={name} is unknown{did_you_mean(name, ACTIONS)}")
+    return ACTIONS[name]

@@ -1,0 +1,16 @@
+"""The job of annotate.py: a module an action, each a function of its own config (annotate_config.py)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from sitrep.annotating.counts import counts
+from sitrep.annotating.split import split
+
+JOBS: dict[str, Callable[..., int]] = {"counts": counts, "split": split}
+
+
+def annotate(config: Any) -> int:
+    """Do what `config.action` names and return the exit code; `config` is of that action's class in `ACTIONS`."""
+    return JOBS[config.action.name](config)
