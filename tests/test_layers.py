@@ -14,7 +14,7 @@ FLOORS = (
     {"config", "sentences"},
     {"formats.streams", "formats.faults"},
     {"formats.files"},
-    {"formats.listing", "formats.marks"},
+    {"formats.listing", "formats.marks", "formats.writing"},
     {"formats.rows"},
     {f"formats.{name}" for name in ("annotated", "brat", "conll", "html", "indicators", "jsonl", "parquet", "re3d", "tables", "text")},
     {"formats", "labels", "matching", "mistakes", "intervals", "leaks"},

@@ -40,7 +40,8 @@ def read(path: Path, context: Context) -> Iterator[Article]:
     if others:
         log.warning("%s: %d lines are no entities and were not read (%s)", path, others.total(), dict(others))
     article_id = str(meta.pop("id", context.article_id))
-    yield Article(id=article_id, text=text, spans=spans_of(marks, article_id, text, context), labels=labels, extra=meta, source=Source(str(path)))
+    spans = spans_of(marks, article_id, text, context)
+    yield Article(id=article_id, text=text, spans=spans, labels=labels, extra=meta, source=Source(str(path)))
 
 
 def _read_meta(path: Path) -> dict:
