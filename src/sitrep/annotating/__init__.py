@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from sitrep.annotating.convert import convert
 from sitrep.annotating.counts import counts
 from sitrep.annotating.split import split
 
-JOBS: dict[str, Callable[..., int]] = {"counts": counts, "split": split}
+JOBS: dict[str, Callable[..., int]] = {"convert": convert, "counts": counts, "split": split}
 
 
 def annotate(config: Any) -> int:
