@@ -23,12 +23,12 @@ def save(path, *docs, **options):
 
 def test_spacy_finds_mentions_classes_and_text(tmp_path, nlp):
     text = "\n In  Gao-City  rain\u00a0fell. 🚁\n"
-    spans = (Mention(5, 8, "PLACE", 0.5), Mention(5, 13, "TOWN"), Mention(7, 10, "ODD"), Mention(8, 9, "DASH"), Mention(13, 15, "GAP"))
+    spans = (Mention(6, 9, "PLACE", 0.5), Mention(6, 14, "TOWN"), Mention(8, 11, "ODD"), Mention(9, 10, "DASH"), Mention(14, 16, "GAP"))
     article = Article("a", text, spans, {"topics": ("bombing",)}, {"topics": {"drone": 0.25}}, {"region": ["sahel"], "title": "T"})
     write_articles([article], tmp_path / "a.spacy")
     (doc,) = DocBin().from_disk(tmp_path / "a.spacy").get_docs(nlp.vocab)
     assert doc.text == text
-    assert [(ent.start_char, ent.end_char, ent.label_) for ent in doc.ents] == [(5, 13, "TOWN"), (13, 15, "GAP")]
+    assert [(ent.start_char, ent.end_char, ent.label_) for ent in doc.ents] == [(6, 14, "TOWN"), (14, 16, "GAP")]
     assert [(span.start_char, span.end_char, span.label_) for span in doc.spans["sc"]] == [(s.start, s.end, s.label) for s in spans]
     assert doc.spans["sc"].attrs["scores"] == [0.5, None, None, None, None]
     assert doc.cats == {"topics=bombing": 1.0, "topics=drone": 0.25, "region=sahel": 1.0}
