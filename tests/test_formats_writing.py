@@ -1,10 +1,13 @@
 """What writers share: outputs that appear whole or not at all."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from sitrep.articles import Article
+from sitrep.articles import Article, Span
 from sitrep.formats import write_articles
-from sitrep.formats.writing import FileNames, replacing_files
+from sitrep.formats.faults import Losses
+from sitrep.formats.writing import FileNames, Target, flat_spans, replacing_files
 
 
 def test_files_beside_the_output_appear_with_it_or_not_at_all(tmp_path):
@@ -40,3 +43,15 @@ def test_names_of_a_million_like_ids_are_found_at_once():
     names = FileNames()
     made = {names("a") for _ in range(20_000)}
     assert len(made) == 20_000 and {"a", "a-2", "a-20000"} <= made
+
+
+@given(marks=st.lists(st.tuples(st.integers(0, 9), st.integers(1, 5), st.sampled_from("XY"))))
+def test_of_overlapping_mentions_the_longest_stays(marks):
+    article = Article("a", "x" * 15, tuple(Span(start, start + length, label) for start, length, label in marks))
+    losses = Losses()
+    kept = flat_spans(article, Target(losses))
+    expected = []
+    for span in sorted(article.spans, key=lambda span: (span.start - span.end, span)):
+        if all(span.end <= other.start or other.end <= span.start for other in expected):
+            expected.append(span)
+    assert kept == sorted(expected) and losses.counts.total() == len(marks) - len(kept)

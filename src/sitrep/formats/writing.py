@@ -6,6 +6,7 @@ import os
 import re
 import shutil
 import unicodedata
+from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -42,11 +43,12 @@ def flat_spans(article: Article, target: Target) -> list[Span]:
     """Return the mentions that do not overlap, sorted; of those that do the longest stays, and the others are lost."""
     kept: list[Span] = []
     for span in sorted(article.spans, key=lambda span: (span.start - span.end, span)):
-        if any(span.start < other.end and other.start < span.end for other in kept):
+        place = bisect_left(kept, span.end, key=lambda other: other.start)  # those before it begin before this one ends
+        if place and kept[place - 1].end > span.start:
             target.lose(Loss(article.id, "overlapping mentions", named(article, span)))
         else:
-            kept.append(span)
-    return sorted(kept)
+            kept.insert(place, span)
+    return kept
 
 
 def named(article: Article, span: Span) -> str:
