@@ -25,6 +25,7 @@ CASES = {
     "quiet": ("annotate",),
     "action/split": ("annotate", "action=split"),
     "action/counts": ("annotate", "action=counts"),
+    "action/import": ("annotate", "action=import", "input=x"),
     "data/articles": ("train", "data=articles"),
     "data/own": ("train", *OWN),
     "data/re3d": ("train", "data=re3d", "data.path=x"),

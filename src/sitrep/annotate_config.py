@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
-from sitrep.config import DataConfig
+from sitrep.config import SPLITS, DataConfig
 from sitrep.errors import did_you_mean, require
 
 
@@ -31,7 +32,35 @@ class SplitConfig:
     data: DataConfig
 
 
-ACTIONS: dict[str, type] = {"counts": CountsConfig, "split": SplitConfig}
+@dataclass(frozen=True)
+class ImportConfig:
+    """configs/action/import.yaml"""
+
+    action: ActionConfig
+    data: DataConfig
+    input: str
+    format: str | None
+    text_dir: str | None
+    text_field: str
+    id_field: str
+    annotator: str | None
+    checked: bool
+    update: bool
+    split: str | None
+    into: str
+    predictions: str | None
+
+    def __post_init__(self) -> None:
+        require(self.split in (None, *SPLITS), f"split={self.split!r} is no split{did_you_mean(str(self.split), SPLITS)}")
+        require(bool(self.into) and not set(Path(self.into).parts) & {"..", "/"}, f"into={self.into!r} must name a folder below data.path")
+        require(
+            self.data.split_by != "file",
+            f"data.split_by=file takes the split of {self.data.path} from the names of its files: convert {self.input} into one that is "
+            "named after a split, such as imported/train.jsonl",
+        )
+
+
+ACTIONS: dict[str, type] = {"counts": CountsConfig, "import": ImportConfig, "split": SplitConfig}
 
 
 def action_schema(name: str) -> type:
