@@ -17,6 +17,24 @@ class ActionConfig:
 
 
 @dataclass(frozen=True)
+class ConvertConfig:
+    """configs/action/convert.yaml"""
+
+    action: ActionConfig
+    input: str
+    output: str
+    format: str | None
+    to: str | None
+    text_dir: str | None
+    text_field: str
+    id_field: str
+    annotator: str | None
+    predicted_by: str | None
+    strict: bool
+    overwrite: bool
+
+
+@dataclass(frozen=True)
 class CountsConfig:
     """configs/action/counts.yaml"""
 
@@ -60,7 +78,12 @@ class ImportConfig:
         )
 
 
-ACTIONS: dict[str, type] = {"counts": CountsConfig, "import": ImportConfig, "split": SplitConfig}
+ACTIONS: dict[str, type] = {
+    "convert": ConvertConfig,
+    "counts": CountsConfig,
+    "import": ImportConfig,
+    "split": SplitConfig,
+}
 
 
 def action_schema(name: str) -> type:

@@ -48,8 +48,8 @@ SCHEMAS: dict[str, type] = {
 }  # of annotate it is the action's
 JOBS: dict[str, Callable[..., int]] = {name: getattr(jobs, name) for name in (*SCHEMAS, "annotate")}
 PATH_KEYS = {
-    "run", "runs", "input", "output", "articles", "text_dir", "text_field", "id_field", "annotator",  # any name may come
-    "into", "predictions",
+    "run", "runs", "input", "output", "articles", "text_dir", "text_field", "id_field",  # a column may have any name
+    "annotator", "predicted_by", "into", "predictions",  # as may a person or a model
     "data.path", "data.text_dir", "data.splits_path", "model.path", "model.init_from", "task.leave_out", "distil_from",
 }  # fmt: skip
 
