@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -37,7 +38,8 @@ def new_article(n: int, **changes: Any) -> Article:
         Span(text.index(surface), text.index(surface) + len(surface), label)
         for surface, label in (("Leila Rahim", "PERSON"), ("Gao", "LOCATION"), ("River Army", "ARMED_GROUP"))
     )
-    return Article(f"new-{n}", text, spans, **{"labels": {"topics": ("diplomacy",), "region": ("west-africa",)}, **changes})
+    labels = {"topics": ("diplomacy",), "region": ("west-africa",)}
+    return dataclasses.replace(Article(f"new-{n}", text, spans, labels), **changes)
 
 
 def make_task(kind: str = NER, labels: Sequence[str] = LABELS, field: str | None = None, name: str = "task") -> TaskConfig:

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from factories import new_article, refused
@@ -58,15 +59,15 @@ def test_corrected_labels_change_the_marks_of_their_file_and_nothing_else(corpus
     old = next(article for article in read_articles(corpus_split) if len(article.spans) > 2)
     fewer = replace(old, spans=old.spans[1:])
     given = write(tmp_path / "w.jsonl", [fewer])
-    with refused(str(given), "other labels for this article (1 such articles)", "update=true"):
+    before = Path(old.source.path).read_text()
+    with refused(f"{old.source.path}:", "other labels for this article (1 such articles)", "update=true"):
         import_from(given, corpus_split)
     assert import_from(given, corpus_split, "update=true") == 0
     assert f"changed: {old.source.path}" in capsys.readouterr().out
     read = {article.id: article for article in read_articles(corpus_split)}
     assert read[old.id] == fewer
-    front = (corpus_split / f"{old.id}.md").read_text().split("---")[1]
-    assert front == (corpus_split.parent / "corpus" / f"{old.id}.md").read_text().split("---")[1]
-    assert "date: 2020-01-" in front  # as it was written, without quotes
+    span = old.spans[0]
+    assert Path(old.source.path).read_text() == before.replace(f"[{old.surface(span)}]({span.label})", old.surface(span), 1)
 
 
 def test_a_corpus_of_lines_grows_and_changes_line_by_line(tmp_path, capsys):
