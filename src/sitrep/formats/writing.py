@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Container
 from dataclasses import dataclass, field
+from typing import Any
 
 from sitrep.articles import Article, Span
 from sitrep.formats.faults import Lose, Loss, Losses
@@ -46,3 +49,22 @@ def lose_all_but(article: Article, target: Target, *kept: str) -> None:
     if "extra" not in kept:
         for name in article.extra:
             target.lose(Loss(article.id, "other fields", name))
+
+
+def json_fields(article: Article, target: Target, taken: Container[str]) -> dict[str, Any]:
+    """Return the other fields of an article that JSON can hold, but for those whose names are `taken`; what is left out is lost."""
+    fields = {}
+    for name, value in article.extra.items():
+        if name in taken or not _is_json(value):
+            target.lose(Loss(article.id, "other fields", name))
+        else:
+            fields[name] = value
+    return fields
+
+
+def _is_json(value: Any) -> bool:
+    try:
+        json.dumps(value, allow_nan=False)
+    except (TypeError, ValueError):
+        return False
+    return True
