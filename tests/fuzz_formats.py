@@ -41,7 +41,7 @@ SOUND = {  # name of a file that the reader takes -> sound content
     "indicators.tsv": b'Rain\t0\t1\n"a\tb"\t1\t0\n',
     "a.parquet": parquet_bytes(id=["1", None], text=["Rain", "In Gao"], n=[[1.5], None], labels=[{"topics": ["x"]}, None]),
     "a.json": (
-        b'[{"id": 1, "data": {"text": "In Gao \xf0\x9f\x9a\x81 \\u263a"}, "annotations": [{"completed_by": {"id": 1, "email": "a@b"}, "result": [\n'
+        b'[{"id": 1, "data": {"text": "In Gao \xf0\x9f\x9a\x81 \\u263a"}, "annotations": [{"completed_by": {"id": 1}, "result": [\n'
         b'{"type": "labels", "from_name": "l", "value": {"start": 3, "end": 6, "text": "Gao", "labels": ["X"]}},'
         b'{"type": "choices", "from_name": "t", "value": {"choices": ["x"]}}]}], "predictions": [{"result": []}]}]'
     ),
@@ -51,7 +51,7 @@ SOUND = {  # name of a file that the reader takes -> sound content
     ),
     "doccano.jsonl": (
         b'{"id": 1, "text": "\xf0\x9f\x9a\x81 Gao", "label": [[3, 6, "X"]], "cats": ["x"], "Comments": ["c"]}\n'
-        b'{"text": "Gao", "entities": [{"label": "X", "start_offset": 0, "end_offset": 3}], "relations": [{"type": "r"}], "meta": {"id": 2}}\n'
+        b'{"text": "Gao", "entities": [{"label": "X", "start_offset": 0, "end_offset": 3}], "relations": [{"type": "r"}]}\n'
     ),
     "prodigy.jsonl": (
         b'{"text": "In Gao", "spans": [{"start": 3, "end": 6, "token_start": 1, "token_end": 1, "label": "X", "score": 0.5}], "tokens": '

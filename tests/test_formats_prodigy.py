@@ -151,7 +151,7 @@ def test_tokens_are_words_as_a_reader_sees_them():
 OWN_KEYS = KEYS | st.sampled_from(["meta", "answer", "_view_id", "relations"])
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(written=st.lists(articles(extra=OWN_KEYS), max_size=4, unique_by=lambda article: article.id))
 def test_the_law(tmp_path_factory, written):
     lost = check_law("prodigy", written, tmp_path_factory.mktemp("law") / "tasks.jsonl")

@@ -20,10 +20,11 @@ from sitrep.formats.faults import Loss
 from sitrep.formats.files import DEFAULT_ID_FIELD, Context, RowError, decode, read_bytes
 from sitrep.formats.labelstudio_min import is_entry, tasks_of
 from sitrep.formats.labelstudio_results import Results, is_choice, read_results
-from sitrep.formats.labelstudio_tasks import labelling_config, write
+from sitrep.formats.labelstudio_tasks import BESIDE, labelling_config, write
 from sitrep.formats.rows import parse_array
+from sitrep.formats.writing import MODEL
 
-__all__ = ["labelling_config", "read", "write"]
+__all__ = ["BESIDE", "labelling_config", "read", "write"]
 
 log = logging.getLogger(__name__)
 
@@ -171,7 +172,7 @@ def _last_prediction(task: dict[str, Any], article_id: str, context: Context) ->
     whole = [item for item in predictions if isinstance(item, dict)] if isinstance(predictions, list) else []
     for other in whole[:-1]:
         context.lose(Loss(article_id, "other predictions", str(other.get("model_version"))))
-    if whole and whole[-1].get("model_version"):
+    if whole and whole[-1].get("model_version", MODEL) != MODEL:
         context.lose(Loss(article_id, "names of models", str(whole[-1]["model_version"])))
     return whole[-1] if whole else None
 

@@ -10,39 +10,37 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from xml.sax.saxutils import quoteattr
 
-from sitrep.articles import Article
+from sitrep.articles import Article, Span
 from sitrep.errors import InputError
 from sitrep.formats.faults import Loss
-from sitrep.formats.writing import Target, is_predicted, json_fields
+from sitrep.formats.writing import MODEL, Target, is_predicted, json_fields
 
 ENTITIES = "entities"  # among the labels of a data config: the labels of mentions
 MENTIONS, TEXT = "label", "text"  # what the labelling config calls the mentions and the text
 TAKEN = (ENTITIES, MENTIONS, TEXT)  # no class field can be called so
-MODEL = "sitrep"  # who predicted, where nobody says
+BESIDE = (".config.xml",)  # what `write` puts beside the file: its name, and this behind it
 NO_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 def write(articles: Iterable[Article], path: Path, target: Target) -> None:
-    """Write `articles` to `path`, a task a line, as a stream, and the labelling config that fits them to `<path>.config.xml`.
-
-    Raises:
-        InputError: if a label holds a character that the labelling config cannot.
-    """
+    """Write `articles` to `path`, a task a line, as a stream, and the labelling config that fits them to `<path>.config.xml`."""
     labels: dict[str, dict[str, None]] = {ENTITIES: {}}  # sets that keep the order
     with path.open("w", encoding="utf-8", newline="\n") as lines:
         lines.write("[")
         for number, article in enumerate(articles):
-            fields = dict(_fields(article, target))
-            for name, values in {ENTITIES: [span.label for span in article.spans], **fields}.items():
+            spans, fields = list(_spans(article, target)), dict(_fields(article, target))
+            for name, values in {ENTITIES: [span.label for span in spans], **fields}.items():
                 labels.setdefault(name, {}).update(dict.fromkeys(values))
-            lines.write((",\n" if number else "\n") + json.dumps(_task(article, fields, target), ensure_ascii=False))
+            task = _task(replace(article, spans=tuple(spans), labels=fields), target)
+            lines.write((",\n" if number else "\n") + json.dumps(task, ensure_ascii=False))
         lines.write("\n]\n")
     config = labelling_config({name: list(values) for name, values in labels.items()})
-    path.with_name(f"{path.name}.config.xml").write_text(config, encoding="utf-8", newline="\n")
+    path.with_name(path.name + BESIDE[0]).write_text(config, encoding="utf-8", newline="\n")
 
 
 def labelling_config(labels: Mapping[str, Sequence[str]]) -> str:
@@ -70,25 +68,35 @@ def _quoted(name: str) -> str:
     return quoteattr(name, {"\r": "&#13;"})
 
 
+def _spans(article: Article, target: Target) -> Iterator[Span]:
+    """Yield the mentions whose labels can stand in the labelling config."""
+    for span in article.spans:
+        if NO_XML.search(span.label):
+            target.lose(Loss(article.id, "mentions whose label holds control characters", f"{span.label!r} [{span.start}, {span.end})"))
+        else:
+            yield span
+
+
 def _fields(article: Article, target: Target) -> Iterator[tuple[str, tuple[str, ...]]]:
-    """Yield the class fields whose names are free."""
+    """Yield the class fields that can: their names are free, and neither they nor the labels hold control characters."""
     for name, values in article.labels.items():
-        if name in TAKEN:
-            target.lose(Loss(article.id, f"class labels of {name}", f"{', '.join(values)} (Label Studio uses that name otherwise)"))
+        if name in TAKEN or NO_XML.search("".join((name, *values))):
+            why = "Label Studio uses that name otherwise" if name in TAKEN else "control characters"
+            target.lose(Loss(article.id, f"class labels of {name}", f"{', '.join(values)} ({why})"))
         else:
             yield name, values
 
 
-def _task(article: Article, fields: Mapping[str, tuple[str, ...]], target: Target) -> dict[str, Any]:
+def _task(article: Article, target: Target) -> dict[str, Any]:
     data = {"id": article.id, "text": article.text, **json_fields(article, target, ("id", "text"))}
-    result = [*_regions(article), *_choices(fields)]
+    result = [*_regions(article), *_choices(article)]
     for name in article.scores:
         target.lose(Loss(article.id, "class scores", name))
     if not is_predicted(article):
         return {"data": data, "annotations": [{"result": result}]} if result else {"data": data}
     prediction: dict[str, Any] = {"model_version": target.predicted_by or MODEL, "result": result}
     scores = [span.score for span in article.spans if span.score is not None]
-    scores += [article.scores[name][value] for name, values in fields.items() for value in values if value in article.scores.get(name, {})]
+    scores += [rated[value] for name, rated in article.scores.items() for value in article.labels.get(name, ()) if value in rated]
     return {"data": data, "predictions": [{**prediction, "score": min(scores)} if scores else prediction]}
 
 
@@ -99,7 +107,7 @@ def _regions(article: Article) -> Iterator[dict[str, Any]]:
         yield region if span.score is None else {**region, "score": span.score}
 
 
-def _choices(fields: Mapping[str, tuple[str, ...]]) -> Iterator[dict[str, Any]]:
-    for number, (name, values) in enumerate(fields.items(), start=1):
+def _choices(article: Article) -> Iterator[dict[str, Any]]:
+    for number, (name, values) in enumerate(article.labels.items(), start=1):
         value = {"choices": list(values)}
         yield {"id": f"classes-{number}", "from_name": name, "to_name": TEXT, "type": "choices", "value": value}

@@ -23,7 +23,7 @@ from sitrep.formats.files import DEFAULT_ID_FIELD, Context, RowError, decode, re
 from sitrep.formats.marks import spans_of
 from sitrep.formats.prodigy_tokens import parse_spans, tokenize, with_tokens
 from sitrep.formats.rows import parse_json
-from sitrep.formats.writing import Target, is_predicted, json_fields
+from sitrep.formats.writing import MODEL, Target, is_predicted, json_fields
 
 FIELD = "topics"
 ANSWERS = {"accept": "", "reject": "rejected answers", "ignore": "ignored answers"}  # those that are lost, in the plural
@@ -138,7 +138,7 @@ def _meta_without_model(meta: Any, row: Row, context: Context) -> dict[str, Any]
     """Return `meta`, if anything is left of it, without what says only which model gave the scores, and the lowest of them."""
     if not isinstance(meta, dict):
         return {} if meta is None else {"meta": meta}
-    if "model" in meta:
+    if meta.get("model", MODEL) != MODEL:
         context.lose(Loss(row.id, "names of models", str(meta["model"])))
     rest = {key: value for key, value in meta.items() if key not in ABOUT_MODEL}
     return {"meta": rest} if rest or not meta else {}
@@ -197,4 +197,4 @@ def _meta(meta: Any, score: float, article: Article, target: Target) -> dict[str
     kept = {key: value for key, value in meta.items() if key not in ABOUT_MODEL} if isinstance(meta, dict) else {}
     if kept != meta or ("meta" in article.extra and not kept):
         target.lose(Loss(article.id, "other fields", "meta"))
-    return {**kept, "score": score, "model": target.predicted_by or "sitrep"}
+    return {**kept, "score": score, "model": target.predicted_by or MODEL}

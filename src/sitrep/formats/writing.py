@@ -10,6 +10,8 @@ from typing import Any
 from sitrep.articles import Article, Span
 from sitrep.formats.faults import Lose, Loss, Losses
 
+MODEL = "sitrep"  # who predicted, where nobody says
+
 
 @dataclass(frozen=True, slots=True)
 class Target:
