@@ -71,6 +71,10 @@ def test_offsets_in_utf16_units_are_told_by_what_is_marked(read, caplog):
     caplog.clear()
     (article,) = read(task(annotation(region(24, 29, "Mopti", "B"), region(31, 35, None, "C"))))
     assert [article.surface(span) for span in article.spans] == ["Mopti", "Rain"] and not caplog.text
+    (article,) = read(task(annotation(region(24, 29, None, "B"))))
+    assert article.surface(article.spans[0]) == "Mopti"  # where nothing says otherwise, offsets are code points
+    (article,) = read(task(annotation(region(3, 5, "oo", "A")), data={"text": "🚁 ooooo"}))
+    assert article.spans == (Span(3, 5, "A"),)  # as they are where both ways fit
 
 
 @given(text=texts(min_size=1, max_size=30), data=st.data())

@@ -3,8 +3,8 @@
     {"from_name": "label", "type": "labels", "value": {"start": 3, "end": 6, "text": "Gao", "labels": ["LOCATION"]}, "score": 0.9}
     {"from_name": "topics", "type": "choices", "value": {"choices": ["bombing"]}}
 
-A region has a mention per label. Offsets are half-open code points; those of Label Studio before 1.5 are UTF-16 units, which `settle` tells
-by `text`.
+A region has a mention per label. Offsets are half-open code points; old versions of Label Studio (1.3 and before, to our knowledge) counted
+UTF-16 units, which `settle` tells by `text`.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 What people labelled becomes an annotation, what a model did a prediction, each mention with its score; the prediction's own score is the
 lowest of these, so that tasks sorted by it begin with what the model knows least. An article that nobody labelled becomes a task to label.
-Offsets are code points, as Label Studio counts them since 1.5.
+Offsets are code points, as Label Studio counts, but for old versions.
 """
 
 from __future__ import annotations
