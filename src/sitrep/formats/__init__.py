@@ -43,11 +43,12 @@ from sitrep.formats.files import (
     printable,
     read_text,
     refuse,
+    replacing,
     too_long,
 )
 from sitrep.formats.rows import keep_apart
 from sitrep.formats.streams import STDIN, split_name
-from sitrep.formats.writing import Target, check_replaceable, replacing_files, replacing_folder
+from sitrep.formats.writing import Target, check_replaceable, replacing_folder
 
 __all__ = ["FORMATS", "RowError", "list_files", "read_articles", "write_articles"]
 
@@ -165,8 +166,7 @@ def write_articles(
     own_files = getattr(writer, "FOLDER_FILES", None)
     check_replaceable(path, own_files, overwrite=overwrite)
     path.parent.mkdir(parents=True, exist_ok=True)
-    beside = getattr(writer, "BESIDE", ())
-    with replacing_folder(path) if own_files else replacing_files(path, beside) as temporary:
+    with replacing_folder(path) if own_files else replacing(path) as temporary:
         writer.write(map(keep_apart, articles), temporary, target or Target())
         if check:
             check()

@@ -7,7 +7,7 @@ import os
 import re
 import shutil
 import unicodedata
-from collections.abc import Container, Iterator, Sequence
+from collections.abc import Container, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,7 +16,6 @@ from typing import Any
 from sitrep.articles import Article, Span
 from sitrep.errors import InputError
 from sitrep.formats.faults import Lose, Loss, Losses
-from sitrep.formats.files import replacing
 
 MODEL = "sitrep"  # who predicted, where nobody says
 UNSAFE = re.compile(r"[^\w.,=+-]+")  # in the name of a file, on one file system or another
@@ -116,23 +115,6 @@ class FileNames:
 
 def _folded(name: str) -> str:
     return unicodedata.normalize("NFKC", name).casefold()
-
-
-@contextmanager
-def replacing_files(path: Path, beside: Sequence[str]) -> Iterator[Path]:
-    """Yield a temporary path that takes the place of `path`, as `replacing` does, and with it what stands beside it.
-
-    beside: what is put behind the file's name to name the others
-    """
-    with replacing(path) as temporary:
-        others = {temporary.with_name(temporary.name + ending): path.with_name(path.name + ending) for ending in beside}
-        try:
-            yield temporary
-            for written, goal in others.items():
-                written.replace(goal)
-        finally:
-            for written in others:
-                written.unlink(missing_ok=True)
 
 
 @contextmanager
