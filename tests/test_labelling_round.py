@@ -54,6 +54,8 @@ def test_one_round(train, ner_run, corpus_copy, tmp_path, capsys):
     assert [task["data"]["id"] for task in tasks] == [article.id for article in gold]
     assert {prediction["model_version"] for task in tasks for prediction in task["predictions"]} == {"tiny"}
     assert any(prediction["result"] for task in tasks for prediction in task["predictions"])
+    assert '<Label value="PERSON"/>' in tasks_path.with_name("tasks.json.config.xml").read_text()
+    assert not [path for path in tmp_path.iterdir() if path.name.startswith(".")]
 
     corrected.write_text(json.dumps(export_corrected(tasks, gold)))
     labels = ("data.labels.topics=[]", "data.labels.region=[]")  # which nobody gave in this round
