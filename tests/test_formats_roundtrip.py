@@ -64,8 +64,9 @@ MENTIONS = Counter(
     }
 )  # fmt: skip
 TEXT = {"newlines around texts", "white space of texts"}
-FIELDS_LOST = {"other fields", "types of other fields", "types of class labels", "absent fields", "NUL characters"}
-EDGES, CLASSES_LOST = "white space at the ends of mentions", "class labels that are blank, no text or hold a semicolon"
+FIELDS_LOST = {"other fields", "types of other fields", "absent fields", "NUL characters"}
+CLASSES_LOST = {"types of class labels", "class labels that are blank, no text or hold a semicolon", "NUL characters"}
+EDGES = "white space at the ends of mentions"
 
 
 def mentions_of(article, *, with_scores=True, trimmed=False, squeezed=False):
@@ -79,15 +80,16 @@ def mentions_of(article, *, with_scores=True, trimmed=False, squeezed=False):
 
 
 def check(article, back, lost):
-    """Demand that `back` differs from `article` in just what was lost: Counter of kinds, and the losses themselves."""
+    """Demand that `back` differs from `article` in just what was lost."""
     kinds = {loss.what for loss in lost}
     assert (back.id != article.id) == ("ids" in kinds)
     assert (back.text != article.text) == bool(kinds & TEXT)
     if kinds & TEXT:
         assert "".join(back.text.split()) == "".join(article.text.split())
-    had_scores = bool(article.scores) or any(span.score is not None for span in article.spans)
-    assert ("scores" in kinds) == (had_scores and not back.scores and all(span.score is None for span in back.spans) and "scores" in kinds)
-    if "scores" not in kinds:
+    if "scores" in kinds:
+        assert not back.scores and all(span.score is None for span in back.spans)
+        assert article.scores or any(span.score is not None for span in article.spans)
+    else:
         assert back.scores == article.scores
     options = {"with_scores": "scores" not in kinds, "squeezed": bool(kinds & TEXT), "trimmed": EDGES in kinds}
     before, after = mentions_of(article, **options), mentions_of(back, **options)
@@ -97,19 +99,20 @@ def check(article, back, lost):
 
 
 def check_fields(article, back, lost):
-    kinds = Counter(loss.what for loss in lost)
+    """Demand of class labels and other fields that those differ, and only those, of which a loss says so."""
     for name, values in article.labels.items():
-        is_lost = f"class labels of {name}" in kinds
-        assert is_lost or back.classes(name) == values or kinds[CLASSES_LOST] or kinds["types of class labels"] or kinds["NUL characters"]
-        assert not (is_lost and name in back.labels)
-    listed = [name for name in article.extra if not same_value(article.extra[name], back, name)]
-    reported = [loss.detail for loss in lost if loss.what in FIELDS_LOST]
-    unexplained = [name for name in listed if not any(detail == name or detail.startswith((f"{name}:", f"{name},")) for detail in reported)]
-    assert not unexplained
-    names = {*article.extra, *article.labels}
-    assert {name for name in (*back.extra, *back.labels) if name not in names} <= {
-        loss.detail.partition(":")[0] for loss in lost if loss.what == "absent fields"
-    }
+        is_lost = any(loss.what == f"class labels of {name}" or is_about(loss, name, CLASSES_LOST) for loss in lost)
+        assert (back.classes(name) != values) == is_lost, name
+    reported = {name for name in {*article.extra, *back.extra} if any(is_about(loss, name, FIELDS_LOST) for loss in lost)}
+    others = [name for name in article.extra if name not in article.labels]
+    assert [name for name in others if not same_value(article.extra[name], back, name)] == [name for name in others if name in reported]
+    hidden = [name for name in article.extra if name in article.labels and not same_value(article.extra[name], back, name)]
+    assert all(name in reported for name in hidden)
+    assert all(name in reported for name in {*back.extra, *back.labels} - {*article.extra, *article.labels})
+
+
+def is_about(loss, name, kinds):
+    return loss.what in kinds and (loss.detail == name or loss.detail.startswith((f"{name}: ", f"{name}, ")))
 
 
 def same_value(value, back, name):
@@ -120,8 +123,8 @@ def same_value(value, back, name):
 
 
 @pytest.mark.parametrize("name", WRITTEN)
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
-@given(written=st.lists(articles(), max_size=3))
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@given(written=st.lists(articles(), max_size=2))
 def test_what_comes_back_differs_in_what_was_lost(tmp_path, name, written):
     written = [replace(article, id=f"{number}{article.id}" if article.id.strip() else article.id) for number, article in enumerate(written)]
     written = [article for number, article in enumerate(written) if article.id not in {other.id for other in written[:number]}]

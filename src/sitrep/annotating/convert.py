@@ -80,7 +80,7 @@ class _Lost:
             counts = ", ".join(f"{n:,} {what}" for what, n in self.counts.most_common())
             raise InputError(
                 f"{output}: not written, since strict=true and this would be lost: {counts}; first: {first.what}, "
-                f"{_shown(first)}. Leave strict= out, or write a format that holds it, such as .jsonl"
+                f"{_shown(first)}. Leave strict= out, or choose a format that holds it"
             )
 
 

@@ -66,7 +66,7 @@ def _take(line: str, text: str, source: Source, marks: dict[str, Mark], context:
     elif score and score["id"] in marks and marks[score["id"]].score is None and (value := _number(score["score"])) is not None:
         marks[score["id"]] = replace(marks[score["id"]], score=value)
     elif line.strip():
-        context.lose(Loss(article_id, OTHERS.get(line[0], "lines that are no entities"), f"{source}: {line}"))
+        context.lose(Loss(article_id, OTHERS.get(line[0], "lines that are no entities"), f"{Path(source.path).name}:{source.line}: {line}"))
 
 
 def _number(text: str) -> float | None:

@@ -7,7 +7,7 @@ import os
 import re
 import shutil
 import unicodedata
-from collections.abc import Container, Iterator
+from collections.abc import Container, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,6 +16,7 @@ from typing import Any
 from sitrep.articles import Article, Span
 from sitrep.errors import InputError
 from sitrep.formats.faults import Lose, Loss, Losses
+from sitrep.formats.files import replacing
 
 MODEL = "sitrep"  # who predicted, where nobody says
 UNSAFE = re.compile(r"[^\w.,=+-]+")  # in the name of a file, on one file system or another
@@ -115,6 +116,20 @@ class FileNames:
 
 def _folded(name: str) -> str:
     return unicodedata.normalize("NFKC", name).casefold()
+
+
+@contextmanager
+def replacing_files(path: Path, beside: Sequence[str] = ()) -> Iterator[Path]:
+    """Yield a temporary path as `replacing` does; what is written beside it, with its name and one of `beside` behind that, moves along."""
+    with replacing(path) as temporary:
+        moved = [(temporary.with_name(temporary.name + ending), path.with_name(path.name + ending)) for ending in beside]
+        try:
+            yield temporary
+            for made, final in moved:
+                made.replace(final)
+        finally:
+            for made, _ in moved:
+                made.unlink(missing_ok=True)
 
 
 @contextmanager
