@@ -103,7 +103,7 @@ def read_articles(
         path: the file, folder or glob, or the string `-`; README.* and hidden files of a folder are skipped.
         format: a name in `FORMATS`; None chooses by file ending, and JSONL for standard input.
         text_dir: where brat looks for texts that do not stand beside their `.ann`.
-        text_field: the key or column of JSONL, CSV, TSV and Parquet that holds the text.
+        text_field: the key or column that holds the text of a row; in Label Studio, the key of `data`.
         id_field: the one that holds the id; rows need none unless another than `id` is named.
         max_chars: a longer text is rejected; None for no limit.
         exclude: an output, or several, not to be read as input, nor what stands beside them as `<output>.*`.
