@@ -25,6 +25,8 @@ CASES = {
     "quiet": ("annotate",),
     "action/split": ("annotate", "action=split"),
     "action/counts": ("annotate", "action=counts"),
+    "action/check": ("annotate", "action=check", "input=x"),
+    "action/agreement": ("annotate", "action=agreement", "a=x", "b=y"),
     "data/articles": ("train", "data=articles"),
     "data/own": ("train", *OWN),
     "data/re3d": ("train", "data=re3d", "data.path=x"),

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from sitrep.annotating.agreement import agreement
+from sitrep.annotating.check import check
 from sitrep.annotating.counts import counts
 from sitrep.annotating.split import split
 
-JOBS: dict[str, Callable[..., int]] = {"counts": counts, "split": split}
+JOBS: dict[str, Callable[..., int]] = {"agreement": agreement, "check": check, "counts": counts, "split": split}
 
 
 def annotate(config: Any) -> int:
