@@ -142,16 +142,18 @@ def count_table(title: str, first: str, columns: Sequence[str], rows: Iterable[t
     return _titled(title, table)
 
 
-def findings_table(rows: Iterable[tuple[str, str, int, int, str]]) -> Table:
-    """Return a table of (rule, severity, cases, articles, first example); of an example what fits on a line."""
-    cells = [(rule, severity, f"{n:,}", f"{m:,}" if m else "", " ".join(example.split())) for rule, severity, n, m, example in rows]
+def findings_table(rows: Iterable[tuple[str, str, int, int, str, str]]) -> Table:
+    """Return a table of (rule, severity, cases, articles, where the first is, what it says); of the last two what fits on a line."""
+    cells = [(rule, severity, f"{n:,}", f"{m:,}" if m else "", where, " ".join(said.split())) for rule, severity, n, m, where, said in rows]
+    names = ("rule", "severity", "count", "articles")
     table = Table()
-    for index, column in enumerate(("rule", "severity", "count", "articles")):
-        width = max(map(len, (column, *(row[index] for row in cells))))  # what is cut is the example
-        table.add_column(column, justify="left" if index < 2 else "right", min_width=width)
-    table.add_column("first example", no_wrap=True, overflow="ellipsis")
-    for row in cells:
-        table.add_row(*row)
+    for index, name in enumerate(names):
+        table.add_column(name, justify="left" if index < 2 else "right", no_wrap=True)
+    room = console().width - sum(max(map(len, (name, *(row[index] for row in cells)))) + 3 for index, name in enumerate(names)) - 4
+    table.add_column("first example", no_wrap=True)
+    for *row, where, said in cells:
+        place = where if len(where) <= room else f"…{where[1 - room :]}"
+        table.add_row(*row, f"{place}\n{said if len(said) <= room else f'{said[: room - 1]}…'}")
     return table
 
 

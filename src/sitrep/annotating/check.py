@@ -196,18 +196,15 @@ def _print(config: CheckConfig, reading: Reading, about: Mapping[str, Any], tall
         say("nothing is wrong that these rules would see")
     else:
         root = f"{reading.path.rstrip('/')}/" if Path(reading.path).is_dir() else ""
-        console().print(findings_table((*group, row.n, row.n_articles, _example(row.first, root)) for group, row in rows))
+        console().print(
+            findings_table((*group, row.n, row.n_articles, row.first.where.removeprefix(root), row.first.message) for group, row in rows)
+        )
         for rule in dict.fromkeys(rule for (rule, _), _ in rows):
             say(f"{rule}: {RULES[rule].title}; {RULES[rule].advice}")
         for (rule, _), row in rows:
             if len(row.kinds) > 1:
                 say(f"{rule}: " + ", ".join(f"{n:,} {kind}" for kind, n in row.kinds.most_common()))
     _print_next(config, tally, changes)
-
-
-def _example(finding: Finding, root: str) -> str:
-    """Return where a finding is, below the folder that is read, and what it says."""
-    return f"{finding.where.removeprefix(root)}  {finding.message}"
 
 
 def _print_next(config: CheckConfig, tally: Tally, changes: Mapping[str, int]) -> None:
@@ -228,6 +225,5 @@ def _print_next(config: CheckConfig, tally: Tally, changes: Mapping[str, int]) -
             f"{tally.n_offsets:,} offsets are shifted, but no file states their text: look at some, then fix=offsets output=PATH moves them"
         )
     if config.data_yaml:
-        say(
-            f"{config.data_yaml}: a data config with the labels that were found; look through it, then train with data={Path(config.data_yaml).stem}"
-        )
+        name = Path(config.data_yaml).stem
+        say(f"{config.data_yaml}: a data config with the labels that were found; look through it, then train with data={name}")
