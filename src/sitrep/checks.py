@@ -5,6 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right, insort
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
 
 from sitrep.articles import Article, Source, Span
@@ -52,6 +53,18 @@ class Subject:
         """The marks of the article that stand where they belong, as far as anybody can tell."""
         return [mark for mark in self.marks if _key(mark) not in self.moved]
 
+    @cached_property
+    def placed(self) -> list[Mark]:
+        """All marks where they belong: those of `in_place`, and the others moved."""
+        marks = {_key(fault.mark): fault.mark for fault in self.faults} | {_key(mark): mark for mark in self.marks}
+        return self.in_place + [replace(marks[key], start=to.span[0], end=to.span[1]) for key, to in self.moved.items()]
+
+    @cached_property
+    def mended(self) -> Article:
+        """The article with its marks where they belong."""
+        spans = (Span(mark.start, mark.end, mark.label) for mark in self.placed)
+        return replace(self.article, spans=tuple(spans)) if self.moved else self.article
+
     def finding(self, rule: str, severity: str, mark: Mark, message: str, repair: Repair | None = None, **more: object) -> Finding:
         """Return a finding about a mark."""
         where = str(mark.source)
@@ -84,9 +97,8 @@ def check_offsets(subject: Subject) -> Iterator[Finding]:
     marks = {_key(mark): mark for mark in subject.marks} | {_key(fault.mark): fault.mark for fault in subject.faults}
     for key, moved in subject.moved.items():
         start, end = moved.span
-        how = "the file's own words stand" if moved.is_stated else "whole words stand"
-        message = f"{subject.said(*key[:2])} counts in {moved.units}" if not moved.units.startswith("shifted") else moved.units
-        message = f"[{key[0]}, {key[1]}): {message}; {how} at [{start}, {end}): {subject.said(start, end)}"
+        how = f"[{key[0]}, {key[1]}) is {subject.said(*key[:2])}; {'' if moved.units.startswith('shifted') else 'counted '}{moved.units}"
+        message = f"{how} it is [{start}, {end}) {subject.said(start, end)}" + (", as the file says" if moved.is_stated else "")
         repair = Repair(moved.span, safe=moved.is_stated, is_offset=True)
         yield subject.finding("offsets", ERROR, marks[key], message, repair, kind=moved.units)
 
@@ -184,7 +196,7 @@ def check_overlaps(subject: Subject) -> Iterator[Finding]:
     Sorted by start, the longer first, an earlier mark overlaps if it ends behind the start of this one, and holds it if it ends no earlier.
     Marks of the same offsets and label are duplicates and make no pair.
     """
-    marks = sorted({_key(mark): mark for mark in subject.in_place}.values(), key=lambda mark: (mark.start, -mark.end, mark.label))
+    marks = sorted({_key(mark): mark for mark in subject.placed}.values(), key=lambda mark: (mark.start, -mark.end, mark.label))
     ends: list[int] = []
     places: Counter[tuple[int, int]] = Counter()
     furthest: Mark | None = None
@@ -208,12 +220,12 @@ def check_overlaps(subject: Subject) -> Iterator[Finding]:
 def check_repeats(subject: Subject) -> Iterator[Finding]:
     """Names that are marked elsewhere in the article and not here: whole words of the same case, outside all marks."""
     by_word: dict[str, dict[str, tuple[int, Mark]]] = {}
-    for mark in subject.in_place:
+    for mark in subject.placed:
         surface = subject.text[mark.start : mark.end].strip()
         word = WORD.search(surface)
         if word and _is_name(surface):
             by_word.setdefault(word[0], {}).setdefault(surface, (word.start(), mark))
-    marked = sorted((mark.start, mark.end) for mark in subject.in_place)
+    marked = sorted((mark.start, mark.end) for mark in subject.placed)
     starts = [start for start, _ in marked]
     reach = _running_max([end for _, end in marked])
     free_from = 0
@@ -266,7 +278,6 @@ CHECKS: tuple[Callable[[Subject], Iterator[Finding]], ...] = (
 """All rules for one article."""
 
 
-def check_article(article: Article, faults: Sequence[Fault] = (), declared: Mapping[str, Sequence[str]] | None = None) -> list[Finding]:
-    """Return what is wrong with one article and its marks; see `Subject`."""
-    subject = Subject(article, faults, declared)
+def check_subject(subject: Subject) -> list[Finding]:
+    """Return what is wrong with one article and its marks."""
     return [finding for check in CHECKS for finding in check(subject)]

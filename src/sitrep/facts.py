@@ -10,9 +10,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from sitrep.articles import Article, Span
+from sitrep.checks import Subject
 from sitrep.config import SPLITS
 from sitrep.findings import ERROR, NOTE, WARNING, Finding
-from sitrep.formats.faults import SURFACE, Fault
+from sitrep.formats.faults import SURFACE
 from sitrep.labels import ENTITIES
 from sitrep.near_duplicates import Stream
 from sitrep.scoring import MIN_SUPPORT
@@ -38,7 +39,7 @@ class Facts:
     """The articles of a first pass, by position; the second asks what is unusual against all of them."""
 
     def __init__(self, declared: Mapping[str, Sequence[str]], split_of: SplitOf | None = None) -> None:
-        """Args: declared: as of `checks.Subject`; split_of: the split of an article; None where there are no splits."""
+        """Args: declared: as of `Subject`; split_of: the split of an article; None where there are no splits."""
         self.declared, self._split_of = declared, split_of
         self.entries: list[Entry] = []
         self.n_marks = self.n_characters = 0
@@ -51,12 +52,13 @@ class Facts:
         self._texts: dict[bytes, int] = {}
         self._stream = Stream()
 
-    def add(self, article: Article, faults: Sequence[Fault]) -> None:
-        """Take note of an article and of the marks that do not fit it."""
+    def add(self, subject: Subject) -> None:
+        """Take note of an article."""
+        article = subject.mended
         position = len(self.entries)
         split = self._split_of(article) if self._split_of else None
         self.entries.append(Entry(article.id, str(article.source or ""), split))
-        self.n_marks += len(article.spans) + sum(fault.kind != SURFACE for fault in faults)
+        self.n_marks += len(subject.article.spans) + sum(fault.kind != SURFACE for fault in subject.faults)
         self.n_characters += len(article.text)
         for span in article.spans:
             self.labels[span.label][split] += 1
@@ -101,8 +103,9 @@ class Facts:
         """Return what was found about an article when it was added."""
         return self._found.get(position, [])
 
-    def unusual_labels(self, article: Article) -> Iterator[Finding]:
+    def unusual_labels(self, subject: Subject) -> Iterator[Finding]:
         """Yield the marks of an article whose words nearly always bear another label."""
+        article = subject.mended
         for span in article.spans:
             surface = surface_of(article, span)
             if len(labels := self._surfaces.get(surface, Counter())) < 2:

@@ -19,9 +19,11 @@ from sitrep.boundaries import is_sound
 from sitrep.formats.faults import Mark
 
 MIN_SHARE = 0.6  # of the marks that another way of counting would move: so many must be unsound as they stand
+MAX_UNSOUND = 0.05  # of them that may be when moved: some marks are wrong in themselves
 MIN_MARKS = 3  # to believe in a constant shift of which the file says nothing
 SMALL_SHIFTS = (1, -1, 2, -2)
 MAX_PLACES = 50  # of a stated text that are looked at
+MAX_SHIFTS = 5  # that are tried
 
 Place = tuple[int, int]
 
@@ -56,17 +58,17 @@ def countings(text: str) -> Iterator[Counting]:
         return
     codes = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), dtype="<u4")
     if (codes > 0xFFFF).any():
-        yield Counting("UTF-16 units", 1 + (codes > 0xFFFF))
+        yield Counting("in UTF-16 units", 1 + (codes > 0xFFFF))
     if (codes > 0x7F).any():
-        yield Counting("bytes of UTF-8", 1 + (codes > 0x7F) + (codes > 0x7FF) + (codes > 0xFFFF))
+        yield Counting("in bytes of UTF-8", 1 + (codes > 0x7F) + (codes > 0x7FF) + (codes > 0xFFFF))
     feeds = codes == 0x0A
     if not feeds.any():
         return
     is_crlf = np.append(feeds[1:], False) & (codes == 0x0D)
     if is_crlf.any():
-        yield Counting(r"line ends as \n, which are \r\n here", 1 - is_crlf)
+        yield Counting(r"with line ends as \n, which are \r\n here", 1 - is_crlf)
     else:
-        yield Counting(r"line ends as \r\n, which are \n here", 1 + feeds)
+        yield Counting(r"with line ends as \r\n, which are \n here", 1 + feeds)
 
 
 def find_moved(text: str, marks: Sequence[Mark], faulty: Sequence[Mark]) -> dict[Mark, Moved]:
@@ -84,36 +86,32 @@ def find_moved(text: str, marks: Sequence[Mark], faulty: Sequence[Mark]) -> dict
 
 
 def _by_stated_text(text: str, marks: Sequence[Mark]) -> dict[Mark, Moved]:
+    """Return where the text that the file states for a mark stands: by the way of counting that explains most, then by the next."""
+    ways = [(way.units, {mark: way.place(mark.start, mark.end) for mark in marks}) for way in countings(text)]
+    occurrences = {mark: _occurrences(text, mark) for mark in marks}
+    shifts = Counter(mark.start - start for mark, starts in occurrences.items() for start in starts)
+    common = [shift for shift, n in shifts.most_common(MAX_SHIFTS) if n > 1]
+    ways += [(_shifted(shift), {mark: (mark.start - shift, mark.end - shift) for mark in marks}) for shift in common]
+    fitting = [(units, {mark: place for mark, place in places.items() if _fits(place, mark, text)}) for units, places in ways]
     moved: dict[Mark, Moved] = {}
-    ways = [
-        (way.units, {mark: place for mark in marks if (place := _fits(way.place(mark.start, mark.end), mark, text))})
-        for way in countings(text)
-    ]
-    for units, fitting in sorted(ways, key=lambda way: -len(way[1])):
-        moved = {mark: Moved(place, units, True) for mark, place in fitting.items()} | moved
-    return _by_constant(text, [mark for mark in marks if mark not in moved]) | moved
-
-
-def _fits(place: Place | None, mark: Mark, text: str) -> Place | None:
-    return place if place and text[slice(*place)] == mark.surface else None
-
-
-def _by_constant(text: str, marks: Sequence[Mark]) -> dict[Mark, Moved]:
-    """Return the marks whose stated text stands a fixed number of characters away, or once in the text only."""
-    places = {mark: _occurrences(text, mark) for mark in marks}
-    shifts = Counter(start - mark.start for mark, starts in places.items() for start in starts)
-    moved: dict[Mark, Moved] = {}
-    for mark, starts in places.items():
-        if not starts or mark.surface is None:
-            continue
-        best = min(starts, key=lambda start: (-shifts[start - mark.start], abs(start - mark.start)))
-        is_sure = len(starts) == 1 or shifts[best - mark.start] > 1
-        moved[mark] = Moved((best, best + len(mark.surface)), f"shifted by {mark.start - best:+}", is_sure)
+    for units, fits in sorted(fitting, key=lambda way: -len(way[1])):
+        moved = {mark: Moved(place, units, True) for mark, place in fits.items() if place} | moved
+    for mark in marks:
+        if (starts := occurrences[mark]) and mark not in moved and mark.surface:
+            moved[mark] = Moved((starts[0], starts[0] + len(mark.surface)), _shifted(mark.start - starts[0]), len(starts) == 1)
     return moved
 
 
+def _shifted(by: int) -> str:
+    return f"shifted by {by:+}"
+
+
+def _fits(place: Place | None, mark: Mark, text: str) -> bool:
+    return place is not None and place[0] >= 0 and text[slice(*place)] == mark.surface
+
+
 def _occurrences(text: str, mark: Mark) -> list[int]:
-    """Return where the text that the file states for a mark stands, those nearest to it."""
+    """Return where the text that the file states for a mark stands, those nearest to it; whole words, if there are such."""
     assert mark.surface
     starts = [match.start() for match in re.finditer(re.escape(mark.surface), text)]
     starts = [start for start in starts if is_sound(text, start, start + len(mark.surface))] or starts
@@ -128,20 +126,17 @@ def _by_boundaries(text: str, marks: Sequence[Mark]) -> dict[Mark, Moved]:
     for way in countings(text):
         places = {mark: way.place(mark.start, mark.end) for mark in marks}
         best = max(best, _all_moved(text, unsound, places, way.units, least=1), key=len)
-    if best:
-        return best
     for shift in SMALL_SHIFTS if len(unsound) >= MIN_MARKS else ():
         shifted: dict[Mark, Place | None] = {mark: (mark.start - shift, mark.end - shift) for mark in marks}
-        best = max(best, _all_moved(text, unsound, shifted, f"shifted by {shift:+}", least=MIN_MARKS), key=len)
+        best = max(best, _all_moved(text, unsound, shifted, _shifted(shift), least=MIN_MARKS), key=len)
     return best
 
 
 def _all_moved(text: str, unsound: set[Mark], places: dict[Mark, Place | None], units: str, *, least: int) -> dict[Mark, Moved]:
-    """Return where all marks that are moved belong if most were unsound before and none is after; else nothing."""
+    """Return where all marks that are moved belong if most were unsound before and hardly any is after; else nothing."""
     changed = {mark: place for mark, place in places.items() if place != (mark.start, mark.end)}
-    n_unsound = sum(mark in unsound for mark in changed)
-    if n_unsound < max(least, MIN_SHARE * len(changed)):
+    if sum(mark in unsound for mark in changed) < max(least, MIN_SHARE * len(changed)):
         return {}
-    if not all(place and is_sound(text, *place) for place in changed.values()):
+    if sum(not (place and is_sound(text, *place)) for place in changed.values()) > MAX_UNSOUND * len(changed):
         return {}
-    return {mark: Moved(place, units, False) for mark, place in changed.items() if place}
+    return {mark: Moved(place, units, False) for mark, place in changed.items() if place and 0 <= place[0] < place[1] <= len(text)}

@@ -12,7 +12,7 @@ from sitrep.annotate_config import CheckConfig
 from sitrep.annotating.declaring import write_data_config
 from sitrep.annotating.tally import Tally, tallying
 from sitrep.articles import Article
-from sitrep.checks import check_article
+from sitrep.checks import Subject, check_subject
 from sitrep.config import DataConfig
 from sitrep.corpus import check_files
 from sitrep.errors import InputError
@@ -71,7 +71,7 @@ def check(config: CheckConfig) -> int:
     _check_outputs(config, reading)
     facts = Facts(reading.declared, reading.split_of if reading.has_splits else None)
     for article, faults in reading.articles(lambda error: None, Losses()):
-        facts.add(article, faults)
+        facts.add(Subject(article, faults, reading.declared))
     report = Path(config.report) if config.report else None
     about: dict[str, Any] = {
         "path": reading.path,
@@ -150,8 +150,9 @@ def _examined(config: CheckConfig, reading: Reading, facts: Facts, tally: Tally,
 
     seen: set[str] = set()
     for position, (article, faults) in enumerate(reading.articles(reject, lose)):  # type: ignore[arg-type]
-        found = check_article(article, faults, reading.declared)
-        for finding in [*facts.found_at(position), *found, *facts.unusual_labels(article)]:
+        subject = Subject(article, faults, reading.declared)
+        found = check_subject(subject)
+        for finding in [*facts.found_at(position), *found, *facts.unusual_labels(subject)]:
             tally.add(finding, article, position)
         if reading.splits is not None:
             seen.add(article.id)
