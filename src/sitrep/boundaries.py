@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
+from functools import lru_cache
 
 from sitrep.characters import JOINERS, MARK, SPACE, WORD, kind_of
 
@@ -28,14 +29,15 @@ def splits_word(text: str, offset: int) -> bool:
     """
     if not 0 < offset < len(text):
         return False
-    before, after = kind_of(text[offset - 1]), kind_of(text[offset])
-    if not before & WORD or not after & WORD:
+    before, after = text[offset - 1], text[offset]
+    if not kind_of(before) & WORD or not kind_of(after) & WORD:
         return False
-    if after & MARK or text[offset - 1] in JOINERS:
+    if kind_of(after) & MARK or before in JOINERS:
         return True  # a character is cut in two, whatever the script
-    return not (is_unspaced(text[offset - 1]) or is_unspaced(text[offset]))
+    return not (is_unspaced(before) or is_unspaced(after))
 
 
+@lru_cache(maxsize=1 << 14)
 def is_unspaced(char: str) -> bool:
     """Say whether a character belongs to a script that puts no space between words."""
     code = ord(char)

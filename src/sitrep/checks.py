@@ -28,15 +28,17 @@ class Subject:
     def __init__(self, article: Article, faults: Sequence[Fault] = (), declared: Mapping[str, Sequence[str]] | None = None) -> None:
         """Args: declared: the labels of mentions (ENTITIES) and class fields; of a field that it lacks any may occur."""
         self.article, self.text, self.faults, self.declared = article, article.text, faults, declared or {}
-        sources = {(f.mark.start, f.mark.end, f.mark.label): f.mark.source for f in faults if f.kind == kinds.SURFACE}
-        self.marks = [
-            Mark(span.start, span.end, span.label, None, sources.get((span.start, span.end, span.label)) or self.source(span))
-            for span in article.spans
-        ]
+        self._unplaced = article.source or Source(f"article {article.id}")
+        sources = {_key(fault.mark): fault.mark.source for fault in faults if fault.kind == kinds.SURFACE}
+        self.marks = [Mark(span.start, span.end, span.label, None, self._unplaced) for span in article.spans]
+        if sources:
+            self.marks = [replace(mark, source=sources.get(_key(mark), self._unplaced)) for mark in self.marks]
 
-    def source(self, span: Span) -> Source:
-        """Return where a span stands."""
-        return self.article.source_of(span) or Source(f"article {self.article.id}")
+    def source(self, mark: Mark) -> Source:
+        """Return where a mark stands: that of a span is looked for only when it is asked for."""
+        if mark.source is not self._unplaced:
+            return mark.source
+        return self.article.source_of(Span(mark.start, mark.end, mark.label)) or self._unplaced
 
     @cached_property
     def moved(self) -> dict[tuple[int, int, str], Moved]:
@@ -51,11 +53,13 @@ class Subject:
     @cached_property
     def in_place(self) -> list[Mark]:
         """The marks of the article that stand where they belong, as far as anybody can tell."""
-        return [mark for mark in self.marks if _key(mark) not in self.moved]
+        return [mark for mark in self.marks if _key(mark) not in self.moved] if self.moved else self.marks
 
     @cached_property
     def placed(self) -> list[Mark]:
         """All marks where they belong: those of `in_place`, and the others moved."""
+        if not self.moved:
+            return self.marks
         marks = {_key(fault.mark): fault.mark for fault in self.faults} | {_key(mark): mark for mark in self.marks}
         return self.in_place + [replace(marks[key], start=to.span[0], end=to.span[1]) for key, to in self.moved.items()]
 
@@ -67,7 +71,7 @@ class Subject:
 
     def finding(self, rule: str, severity: str, mark: Mark, message: str, repair: Repair | None = None, **more: object) -> Finding:
         """Return a finding about a mark."""
-        where = str(mark.source)
+        where = str(self.source(mark))
         return Finding(rule, severity, self.article.id, where, message, mark.start, mark.end, mark.label, repair, **more)  # type: ignore[arg-type]
 
     def said(self, start: int, end: int) -> str:
@@ -219,47 +223,47 @@ def check_overlaps(subject: Subject) -> Iterator[Finding]:
 
 def check_repeats(subject: Subject) -> Iterator[Finding]:
     """Names that are marked elsewhere in the article and not here: whole words of the same case, outside all marks."""
-    by_word: dict[str, dict[str, tuple[int, Mark]]] = {}
+    names: dict[str, Mark] = {}
     for mark in subject.placed:
-        surface = subject.text[mark.start : mark.end].strip()
-        word = WORD.search(surface)
-        if word and _is_name(surface):
-            by_word.setdefault(word[0], {}).setdefault(surface, (word.start(), mark))
-    marked = sorted((mark.start, mark.end) for mark in subject.placed)
-    starts = [start for start, _ in marked]
-    reach = _running_max([end for _, end in marked])
-    free_from = 0
-    for word in WORD.finditer(subject.text) if by_word else ():
-        for surface, (at, mark) in sorted(by_word.get(word[0], {}).items(), key=lambda item: -len(item[0])):
-            start = word.start() - at
-            end = start + len(surface)
-            if (
-                start < free_from
-                or not subject.text.startswith(surface, start)
-                or splits_word(subject.text, start)
-                or splits_word(subject.text, end)
-            ):
-                continue
-            index = bisect_left(starts, end)  # the marks before it begin before our end
-            if index and reach[index - 1] > start:
-                continue
-            repeat = Mark(start, end, mark.label, None, subject.source(Span(start, end, mark.label)))
-            message = f"{surface!r} is {mark.label} at [{mark.start}, {mark.end}), and not marked here"
-            yield subject.finding("unmarked", WARNING, repeat, message)
-            free_from = end
-            break
+        names.setdefault(subject.text[mark.start : mark.end].strip(), mark)
+    by_word: dict[str, list[tuple[int, str, Mark]]] = {}  # a word -> the names that begin with it, the longest first, and how far behind
+    for name, mark in sorted(names.items(), key=lambda item: -len(item[0])):
+        if _is_name(name) and (word := WORD.search(name)):
+            by_word.setdefault(word[0], []).append((word.start(), name, mark))
+    for first, last in _gaps(subject) if by_word else ():
+        free_from = first
+        for word in WORD.finditer(subject.text, first, last):
+            for at, name, mark in by_word.get(word[0], ()):
+                start = word.start() - at
+                end = start + len(name)
+                if start < free_from or end > last or not _stands_alone(subject.text, name, start):
+                    continue
+                repeat = Mark(start, end, mark.label, None, subject.article.source_of(Span(start, end, mark.label)) or mark.source)
+                yield subject.finding(
+                    "unmarked", WARNING, repeat, f"{name!r} is {mark.label} at [{mark.start}, {mark.end}), and not marked here"
+                )
+                free_from = end
+                break
+
+
+def _gaps(subject: Subject) -> Iterator[tuple[int, int]]:
+    """Yield the stretches of the text that no mark covers."""
+    position = 0
+    for start, end in sorted((mark.start, mark.end) for mark in subject.placed):
+        if start > position:
+            yield position, start
+        position = max(position, end)
+    yield position, len(subject.text)
+
+
+def _stands_alone(text: str, name: str, start: int) -> bool:
+    """Say whether a name stands there, and no letter or digit touches it."""
+    return text.startswith(name, start) and not splits_word(text, start) and not splits_word(text, start + len(name))
 
 
 def _is_name(surface: str) -> bool:
     """Say whether words are told apart as a name: by a capital, or in a script that has none."""
     return len(surface) > 1 and any(char.isalpha() and char.upper() == char for char in surface)
-
-
-def _running_max(values: Sequence[int]) -> list[int]:
-    highest: list[int] = []
-    for value in values:
-        highest.append(max(value, highest[-1]) if highest else value)
-    return highest
 
 
 def check_text(subject: Subject) -> Iterator[Finding]:

@@ -18,8 +18,8 @@ import numpy as np
 from sitrep.boundaries import is_sound
 from sitrep.formats.faults import Mark
 
-MIN_SHARE = 0.6  # of the marks that another way of counting would move: so many must be unsound as they stand
-MAX_UNSOUND = 0.05  # of them that may be when moved: some marks are wrong in themselves
+MIN_SHARE = 0.6  # of the marks that another way of counting moves: at least so many are unsound as they stand,
+MAX_UNSOUND = 0.05  # and at most so many when moved: some marks are wrong in themselves
 MIN_MARKS = 3  # to believe in a constant shift of which the file says nothing
 SMALL_SHIFTS = (1, -1, 2, -2)
 MAX_PLACES = 50  # of a stated text that are looked at
@@ -44,12 +44,11 @@ class Counting:
         self.units = units
         self.ends = np.append(0, np.cumsum(widths))
 
-    def place(self, start: int, end: int) -> Place | None:
-        """Return offsets in code points, or None where there is no such offset."""
-        found = np.searchsorted(self.ends, (start, end))
-        if found[1] >= len(self.ends) or self.ends[found[0]] != start or self.ends[found[1]] != end:
-            return None
-        return int(found[0]), int(found[1])
+    def places(self, stated: np.ndarray) -> np.ndarray:
+        """Return (n, 2) stated offsets in code points, (-1, -1) where there are no such offsets."""
+        found = np.searchsorted(self.ends, stated)
+        exists = (self.ends[np.minimum(found, len(self.ends) - 1)] == stated).all(axis=1, keepdims=True)
+        return np.where(exists, found, -1)
 
 
 def countings(text: str) -> Iterator[Counting]:
@@ -87,27 +86,33 @@ def find_moved(text: str, marks: Sequence[Mark], faulty: Sequence[Mark]) -> dict
 
 def _by_stated_text(text: str, marks: Sequence[Mark]) -> dict[Mark, Moved]:
     """Return where the text that the file states for a mark stands: by the way of counting that explains most, then by the next."""
-    ways = [(way.units, {mark: way.place(mark.start, mark.end) for mark in marks}) for way in countings(text)]
+    stated = _stated(marks)
+    ways = [(way.units, way.places(stated)) for way in countings(text)]
     occurrences = {mark: _occurrences(text, mark) for mark in marks}
     shifts = Counter(mark.start - start for mark, starts in occurrences.items() for start in starts)
-    common = [shift for shift, n in shifts.most_common(MAX_SHIFTS) if n > 1]
-    ways += [(_shifted(shift), {mark: (mark.start - shift, mark.end - shift) for mark in marks}) for shift in common]
-    fitting = [(units, {mark: place for mark, place in places.items() if _fits(place, mark, text)}) for units, places in ways]
+    ways += [(_shifted(shift), stated - shift) for shift, n in shifts.most_common(MAX_SHIFTS) if n > 1]
+    fitting = [(units, _fitting(text, marks, places)) for units, places in ways]
     moved: dict[Mark, Moved] = {}
     for units, fits in sorted(fitting, key=lambda way: -len(way[1])):
-        moved = {mark: Moved(place, units, True) for mark, place in fits.items() if place} | moved
+        moved = {mark: Moved(place, units, True) for mark, place in fits.items()} | moved
     for mark in marks:
         if (starts := occurrences[mark]) and mark not in moved and mark.surface:
             moved[mark] = Moved((starts[0], starts[0] + len(mark.surface)), _shifted(mark.start - starts[0]), len(starts) == 1)
     return moved
 
 
+def _stated(marks: Sequence[Mark]) -> np.ndarray:
+    return np.array([(mark.start, mark.end) for mark in marks], dtype=np.int64).reshape(-1, 2)
+
+
+def _fitting(text: str, marks: Sequence[Mark], places: np.ndarray) -> dict[Mark, Place]:
+    """Return the marks on whose new places the text stands that the file states for them."""
+    pairs = zip(marks, places.tolist(), strict=True)
+    return {mark: (start, end) for mark, (start, end) in pairs if start >= 0 and text[start:end] == mark.surface}
+
+
 def _shifted(by: int) -> str:
     return f"shifted by {by:+}"
-
-
-def _fits(place: Place | None, mark: Mark, text: str) -> bool:
-    return place is not None and place[0] >= 0 and text[slice(*place)] == mark.surface
 
 
 def _occurrences(text: str, mark: Mark) -> list[int]:
@@ -119,24 +124,26 @@ def _occurrences(text: str, mark: Mark) -> list[int]:
 
 
 def _by_boundaries(text: str, marks: Sequence[Mark]) -> dict[Mark, Moved]:
-    unsound = {mark for mark in marks if not is_sound(text, mark.start, mark.end)}
-    if not unsound:
+    unsound = np.array([not is_sound(text, mark.start, mark.end) for mark in marks], dtype=bool)
+    if not unsound.any():
         return {}
-    best: dict[Mark, Moved] = {}
-    for way in countings(text):
-        places = {mark: way.place(mark.start, mark.end) for mark in marks}
-        best = max(best, _all_moved(text, unsound, places, way.units, least=1), key=len)
-    for shift in SMALL_SHIFTS if len(unsound) >= MIN_MARKS else ():
-        shifted: dict[Mark, Place | None] = {mark: (mark.start - shift, mark.end - shift) for mark in marks}
-        best = max(best, _all_moved(text, unsound, shifted, _shifted(shift), least=MIN_MARKS), key=len)
-    return best
+    stated = _stated(marks)
+    ways = [(way.units, way.places(stated), 1) for way in countings(text)]
+    ways += [(_shifted(shift), stated - shift, MIN_MARKS) for shift in SMALL_SHIFTS]
+    best: tuple[int, str, np.ndarray] = (0, "", stated)
+    for units, places, least in ways:
+        changed = (places != stated).any(axis=1)
+        n_changed, n_unsound = int(changed.sum()), int((changed & unsound).sum())
+        if n_changed > best[0] and n_unsound >= max(least, MIN_SHARE * n_changed) and _are_sound(text, places[changed]):
+            best = (n_changed, units, places)
+    moved = (best[2] != stated).any(axis=1).tolist()
+    return {
+        mark: Moved((start, end), best[1], False)
+        for mark, (start, end), is_moved in zip(marks, best[2].tolist(), moved, strict=True)
+        if is_moved and 0 <= start < end <= len(text)
+    }
 
 
-def _all_moved(text: str, unsound: set[Mark], places: dict[Mark, Place | None], units: str, *, least: int) -> dict[Mark, Moved]:
-    """Return where all marks that are moved belong if most were unsound before and hardly any is after; else nothing."""
-    changed = {mark: place for mark, place in places.items() if place != (mark.start, mark.end)}
-    if sum(mark in unsound for mark in changed) < max(least, MIN_SHARE * len(changed)):
-        return {}
-    if sum(not (place and is_sound(text, *place)) for place in changed.values()) > MAX_UNSOUND * len(changed):
-        return {}
-    return {mark: Moved(place, units, False) for mark, place in changed.items() if place and 0 <= place[0] < place[1] <= len(text)}
+def _are_sound(text: str, places: np.ndarray) -> bool:
+    """Say whether hardly any of the (n, 2) places is unsound."""
+    return sum(not is_sound(text, start, end) for start, end in places.tolist()) <= MAX_UNSOUND * len(places)
