@@ -5,7 +5,8 @@ python benchmarks/check_speed.py [articles=1000,10000] [seed=1]
 Articles are made of those in data/articles: paragraphs drawn from all of them until there are as many characters as in one, each mention
 replaced by another one of its label, so that hardly two articles are near-duplicates (one in a hundred is a copy of the one before, with
 a word more). One mark in fifty reaches a character too far. They are written as JSONL into a temporary folder, and annotate.py
-action=check reads them in a process of its own, with its report: seconds are those of the clock, memory is the most that it held.
+action=check reads them in a process of its own, with its report: seconds are those of the clock and of the processor, which other work on
+the machine does not touch; memory is the most that it held.
 """
 
 from __future__ import annotations

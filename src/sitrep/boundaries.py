@@ -55,13 +55,13 @@ def is_sound(text: str, start: int, end: int) -> bool:
 def stray_punctuation(text: str, start: int, end: int) -> tuple[int, int]:
     """Return the offsets of a mark without the punctuation at its ends that belongs to no name; equal if there is none.
 
-    Kept are a bracket or quote whose partner the mark holds (`Popular Front (PFLP)`), a full stop behind a letter that stands alone
-    or in a word with others (`U.S.`, `Feb.`, `Jr.`), and a final apostrophe (`fighters'`). A possessive `'s` goes.
+    Kept are a bracket or quote whose partner the mark holds (`Popular Front (PFLP)`) unless they stand around the whole, the full stop of
+    a short word or of one with others in it (`Feb.`, `U.S.`), and a final apostrophe (`fighters'`). A possessive `'s` goes.
     """
     while start < end:
         inner = text[start:end]
-        if inner[0] in QUOTES and inner[-1] == inner[0] and len(inner) > 1:
-            start, end = start + 1, end - 1  # around the whole: of quotation, not of the name
+        if _is_wrapped(inner):
+            start, end = start + 1, end - 1
         elif _is_stray_end(inner):
             end -= 1
         elif _is_stray_start(inner):
@@ -71,6 +71,12 @@ def stray_punctuation(text: str, start: int, end: int) -> tuple[int, int]:
         else:
             break
     return start, end
+
+
+def _is_wrapped(inner: str) -> bool:
+    """Say whether quotes or brackets stand around the whole: those of the sentence, not of the name."""
+    closing = inner[0] if inner[0] in QUOTES else OPENING.get(inner[0])
+    return len(inner) > 1 and inner[-1] == closing and inner[1:].count(closing) == 1
 
 
 def _is_stray_end(inner: str) -> bool:
