@@ -11,7 +11,21 @@ from sitrep.formats.marks import find_fault
 from sitrep.offsets import find_moved
 
 SOURCE = Source("x.jsonl", 3)
-WORDS = ("Envoys", "met", "in", "Ségou", "🚁", "Mopti", "غزة", "after", "rain", "👩🏽\u200d🚒", "Gao", "and", "left")
+WORDS = (
+    "Envoys",
+    "met",
+    "to",
+    "Ségou",
+    "🚁",
+    "Mopti",
+    "غزة",
+    "after",
+    "rain",
+    "👩🏽\u200d🚒",
+    "Gao",
+    "and",
+    "left",
+)  # none is part of another
 
 
 def utf16(text, offset):
@@ -34,7 +48,12 @@ def one_more(text, offset):
     return offset + 1
 
 
-COUNTINGS = {"in UTF-16 units": utf16, "in bytes of UTF-8": utf8, r"with line ends as \r\n, which are \n here": crlf, "shifted by +1": one_more}
+COUNTINGS = {
+    "in UTF-16 units": utf16,
+    "in bytes of UTF-8": utf8,
+    r"with line ends as \r\n, which are \n here": crlf,
+    "shifted by +1": one_more,
+}
 
 
 def stated(article, count, *, surface):
@@ -54,8 +73,8 @@ def placed(marks, moved):
 
 @st.composite
 def articles(draw):
-    """Articles of whole words, some of them marked, behind something that other programs count as more."""
-    words = draw(st.lists(st.sampled_from(WORDS), min_size=4, max_size=30))
+    """Articles of words that stand once, some of them marked, behind something that other programs count as more."""
+    words = draw(st.lists(st.sampled_from(WORDS), min_size=4, max_size=13, unique=True))
     ends = draw(st.lists(st.sampled_from([" ", " ", "\n", ", "]), min_size=len(words), max_size=len(words)))
     text, spans = "🚒é\n", []
     for number, (word, end) in enumerate(zip(words, ends, strict=True)):
@@ -69,12 +88,9 @@ def articles(draw):
 @given(articles(), st.sampled_from([utf16, utf8, crlf, one_more]))
 def test_what_the_file_states_gives_every_mark_its_place_back(article, count):
     marks, faults = stated(article, count, surface=True)
-    moved = find_moved(article.text, [mark for mark in marks if mark not in faults], sorted(faults, key=lambda mark: mark.start))
-    assert all(article.text[slice(*place)] == mark.surface for mark, place in zip(marks, placed(marks, moved), strict=True))
-    systematic = {mark for mark in faults if moved[mark].is_stated}
-    assert all(moved[mark].span == (span.start, span.end) for mark, span in zip(marks, article.spans, strict=True) if mark in systematic) or (
-        len({mark.surface for mark in marks}) < len(marks)  # the same words elsewhere
-    )
+    moved = find_moved(article.text, [mark for mark in marks if mark not in faults], [mark for mark in marks if mark in faults])
+    assert placed(marks, moved) == [(span.start, span.end) for span in article.spans]
+    assert all(to.is_stated for to in moved.values())
 
 
 MARKED = "🚁 A [bomb](WEAPON) in [Ségou](LOCATION) 🚁\nkilled [Amina Sow](PERSON) near [Mopti](LOCATION)\non [Monday](DATE)."

@@ -46,8 +46,9 @@ class Facts:
         self.labels: dict[str, Counter[str | None]] = defaultdict(Counter)  # of mentions: label -> split -> how many
         self.classes: dict[str, dict[str, Counter[str | None]]] = defaultdict(lambda: defaultdict(Counter))  # field -> the same
         self._found: dict[int, list[Finding]] = {}
-        self._surfaces: dict[str, Counter[str]] = {}
-        self._first: dict[tuple[str, str], int] = {}  # (label, or surface and label) -> position
+        self._surfaces: dict[str, dict[str, int]] = {}  # surface -> label -> how often
+        self._first: dict[tuple[str, str], int] = {}  # (surface, label) -> position
+        self._first_of: dict[str, int] = {}  # label -> position
         self._ids: dict[str, int] = {}
         self._texts: dict[bytes, int] = {}
         self._stream = Stream()
@@ -62,10 +63,15 @@ class Facts:
         self.n_characters += len(article.text)
         for span in article.spans:
             self.labels[span.label][split] += 1
+            self._first_of.setdefault(span.label, position)
             surface = surface_of(article, span)
-            self._surfaces.setdefault(surface, Counter())[span.label] += 1
-            self._first.setdefault(("", span.label), position)
-            self._first.setdefault((surface, span.label), position)
+            counts = self._surfaces.get(surface)
+            if counts is None:
+                counts = self._surfaces[surface] = {}
+            if span.label not in counts:
+                counts[span.label] = 0
+                self._first[surface, span.label] = position
+            counts[span.label] += 1
         for field in {*article.labels, *self.declared} - {ENTITIES}:
             for value in article.classes(field) or ():
                 self.classes[field][value][split] += 1
@@ -108,10 +114,9 @@ class Facts:
         article = subject.mended
         for span in article.spans:
             surface = surface_of(article, span)
-            if len(labels := self._surfaces.get(surface, Counter())) < 2:
-                continue
-            if is_unusual(labels, span.label):
-                label, n = labels.most_common(1)[0]
+            labels = self._surfaces[surface]
+            if len(labels) > 1 and is_unusual(labels, span.label):
+                label, n = max(labels.items(), key=lambda item: item[1])
                 message = f"{surface!r} is {label} {n} times, and {span.label} {_times(labels[span.label])}"
                 where = str(article.source_of(span) or "")
                 yield Finding("several-labels", WARNING, article.id, where, message, span.start, span.end, span.label)
@@ -121,7 +126,7 @@ class Facts:
         for surface, labels in self._surfaces.items():
             if sum(not is_unusual(labels, label) for label in labels) > 1:
                 entry = self.entries[min(self._first[surface, label] for label in labels)]
-                counts = ", ".join(f"{label} {n}" for label, n in labels.most_common())
+                counts = ", ".join(f"{label} {n}" for label, n in sorted(labels.items(), key=lambda item: -item[1]))
                 yield Finding("several-labels", NOTE, entry.id, entry.where, f"{surface!r} bears several labels: {counts}")
         if ENTITIES not in self.declared:
             yield from self._rare_labels()
@@ -133,7 +138,7 @@ class Facts:
             near = [other for other, m in totals.items() if other != label and _resembles(label, other, n / m)]
             if near:
                 other = max(near, key=totals.__getitem__)
-                entry = self.entries[self._first["", label]]
+                entry = self.entries[self._first_of[label]]
                 message = f"{label!r} stands {_times(n)}, {other!r} {totals[other]:,}"
                 yield Finding("rare-label", WARNING, entry.id, entry.where, message, label=label, n=n)
 
