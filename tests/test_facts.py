@@ -11,7 +11,7 @@ from sitrep.facts import Facts, is_unusual
 from sitrep.findings import ERROR, NOTE, WARNING
 
 NEWS = (
-    "Rain fell over the valley for three days, and the river rose until the old bridge near the market was closed to all but those on foot. "
+    "Rain fell over the valley for three days, and the river rose until the old bridge near the market was closed. "
     "Traders moved their stalls to the school, where the teachers had cleared the yard, and sold onions and salt until the water went down."
 )
 
