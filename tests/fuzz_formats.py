@@ -17,7 +17,9 @@ from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+import spacy
 import zstandard
+from spacy.tokens import DocBin, Span
 
 MAX_CHARS = 2000
 
@@ -26,6 +28,15 @@ def parquet_bytes(**columns: list) -> bytes:
     file = io.BytesIO()
     pq.write_table(pa.table(columns), file)
     return file.getvalue()
+
+
+def docbin_bytes() -> bytes:
+    nlp = spacy.blank("xx")
+    doc = nlp("Rain in Gao.")
+    doc.ents = [Span(doc, 2, 3, label="LOCATION")]
+    doc.spans["sc"] = [Span(doc, 0, 3, label="X")]
+    doc.cats = {"topics=x": 1.0, "y": 0.2}
+    return DocBin(["ENT_IOB", "ENT_TYPE"], docs=[doc], store_user_data=True).to_bytes()
 
 
 SOUND = {  # name of a file that the reader takes -> sound content
@@ -40,11 +51,26 @@ SOUND = {  # name of a file that the reader takes -> sound content
     "documents.json": b'{"_id": "D1", "text": "In Gao.", "title": "T"}\n',
     "indicators.tsv": b'Rain\t0\t1\n"a\tb"\t1\t0\n',
     "a.parquet": parquet_bytes(id=["1", None], text=["Rain", "In Gao"], n=[[1.5], None], labels=[{"topics": ["x"]}, None]),
+    "documents.conll": b'-DOCSTART-\t"a"\tO\n\nGao\tS-LOCATION\nfell\tO\n\nRain\tO\n-DOCSTART- O\n',
+    "scored.ann": b"T1\tLOCATION 3 6\tGao\n#1\tAnnotatorNotes T1\tscore 0.9 m\nR1\tIn Arg1:T1 Arg2:T1\nT2\tX 0 2;3 6\tIn Gao\n",
+    "ours.parquet": parquet_bytes(
+        id=["1"],
+        text=["Rain"],
+        spans=[[{"start": 0, "end": 4, "label": "X"}]],
+        topics=[["x"]],
+        scores=['{"topics": {"x": 1}}'],
+        extra=["{}"],
+    ),
+    "a.spacy": docbin_bytes(),
     "a.jsonl.gz": gzip.compress(b'{"text": "Rain"}\n' * 9),
     "a.jsonl.zst": zstandard.ZstdCompressor().compress(b'{"text": "Rain"}\n' * 9),
 }
 FORMAT = {"documents.json": "re3d", "indicators.tsv": "indicators"}
-BESIDE = {"a.ann": {"a.txt": b"In Gao, Mali."}, "documents.json": {"entities.json": b""}}
+BESIDE = {
+    "scored.ann": {"scored.txt": b"In Gao, Mali.", "scored.json": b'{"id": "x", "scores": {"topics": {"x": 1}}}'},
+    "a.ann": {"a.txt": b"In Gao, Mali."},
+    "documents.json": {"entities.json": b""},
+}
 
 
 def read_any(folder: Path, name: str, data: bytes) -> tuple[int, int]:

@@ -23,6 +23,7 @@ CASES = {
     "compare": ("compare", "runs=[a,b]"),
     "annotate": ("annotate",),
     "quiet": ("annotate",),
+    "action/convert": ("annotate", "action=convert", "input=x", "output=y.jsonl"),
     "action/split": ("annotate", "action=split"),
     "action/counts": ("annotate", "action=counts"),
     "action/check": ("annotate", "action=check", "input=x"),

@@ -5,6 +5,8 @@ from hypothesis import strategies as st
 
 from sitrep.articles import Article, Span
 from sitrep.formats import annotated, read_articles
+from sitrep.formats.faults import Losses
+from sitrep.formats.writing import Target
 
 
 @pytest.fixture(scope="module")
@@ -20,7 +22,7 @@ def test_file_round_trip(folder, data):
     classes = st.lists(st.sampled_from(["no", "007", "air-strike"])).map(tuple)
     labels = data.draw(st.dictionaries(st.sampled_from(["topics", "region"]), classes, max_size=2))
     article = Article("a", text, spans, labels, extra={"title": data.draw(texts())})
-    annotated.write([article], folder)
+    annotated.write([article], folder, Target())
     assert list(read_articles(folder / "a.md")) == [article]
 
 
@@ -29,7 +31,7 @@ TITLES = ["a\x85b", "\x85", "---", "a\n---\nb", ": #", "'\"", "007", "null", "",
 
 @pytest.mark.parametrize("title", TITLES, ids=lambda title: ascii(title[:9]))
 def test_awkward_titles_come_back(folder, title):
-    annotated.write([make_article("a", extra={"title": title})], folder)
+    annotated.write([make_article("a", extra={"title": title})], folder, Target())
     assert [article.extra for article in read_articles(folder / "a.md")] == [{"title": title}]
 
 
@@ -117,20 +119,39 @@ def test_is_annotated(content, expected):
 
 
 @pytest.mark.parametrize(
-    ("article", "problem"),
+    ("article", "body", "lost"),
     [
-        (Article("a", "in Gao", (Span(0, 6, "X"), Span(3, 6, "Y"))), "overlapping spans"),
-        (Article("a", "in Gao", (Span(3, 6, "BIG TOWN"),)), "'BIG TOWN' holds white space or a parenthesis"),
-        (Article("a", "in Gao\n"), "drops newlines around the text"),
+        (Article("a", "in Gao", (Span(0, 6, "X"), Span(3, 6, "Y"))), "[in Gao](X)", {"overlapping mentions": "Y 'Gao' [3, 6)"}),
+        (
+            Article("a", "in Gao", (Span(3, 6, "BIG TOWN"),)),
+            "in Gao",
+            {"mentions whose label holds white space or parentheses": "BIG TOWN 'Gao' [3, 6)"},
+        ),
+        (
+            Article("a", "\nin Gao\n\n", (Span(4, 7, "X"), Span(4, 8, "Y"))),
+            "in [Gao](X)",
+            {"newlines around texts": "3 characters", "mentions of newlines around texts": "Y 'Gao\\n' [4, 8)"},
+        ),
+        (Article("a", "Gao", (Span(0, 3, "X", 0.5),)), "[Gao](X)", {"scores": "of mentions or classes"}),
+        (Article("a", "Gao", extra={"n": 7, "m": "7"}), "Gao", {"types of other fields": "n: 7 becomes '7'"}),
+        (Article("a", "Gao", labels={"n": (7,)}), "Gao", {"types of class labels": "n: (7,) become ('7',)"}),
+        (Article(" ", "Gao"), "Gao", {"ids": "' ' becomes 'article'"}),
     ],
 )
-def test_what_marks_cannot_hold_is_not_written(tmp_path, article, problem):
-    with refused("article 'a'", problem, "write JSONL instead"):
-        annotated.write([article], tmp_path)
-    assert not list(tmp_path.iterdir())
+def test_what_cannot_be_held_is_reported_and_the_rest_written(article, body, lost):
+    losses = Losses(keep=9)
+    written = annotated.format_article(article, Target(losses))
+    assert written.rpartition("---\n")[2] == f"{body}\n"
+    assert {loss.what: loss.detail for loss in losses.kept} == lost and losses.counts.total() == len(lost)
+
+
+def test_a_value_that_stands_twice_is_written_twice(tmp_path):
+    shared = ["x"]
+    annotated.write([Article("a", "Gao", extra={"one": shared, "two": shared})], tmp_path, Target())
+    assert [article.extra for article in read_articles(tmp_path)] == [{"one": ["x"], "two": ["x"]}]
 
 
 def test_format_article_is_readable_by_people():
     article = make_article("a-1", "[Gao](LOCATION) fell.", extra={"title": "Über Gao"}, labels={"topics": ("bombing",)})
     expected = "---\nid: a-1\ntitle: Über Gao\nlabels:\n  topics:\n  - bombing\n---\n[Gao](LOCATION) fell.\n"
-    assert annotated.format_article(article) == expected
+    assert annotated.format_article(article, Target()) == expected

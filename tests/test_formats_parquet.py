@@ -12,8 +12,8 @@ from factories import refused, texts, write_files
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sitrep.articles import Span
-from sitrep.formats import jsonl, read_articles
+from sitrep.articles import Article, Span
+from sitrep.formats import jsonl, read_articles, write_articles
 from sitrep.formats.parquet import to_json
 
 
@@ -154,3 +154,26 @@ def test_an_unknown_id_column(path):
     pq.write_table(pa.table({"text": ["Rain."]}), path)
     with refused("no column 'key', which id_field= names; the columns are: text"):
         list(read_articles(path, id_field="key"))
+
+
+def test_class_fields_are_columns_of_lists(tmp_path):
+    written = [
+        Article("1", "Gao", (Span(0, 3, "X"),), {"topics": ("a", "b"), "labels_x": ("y",)}, extra={"topics": "kept too"}),
+        Article("2", "Rain", labels={"region": ()}),
+    ]
+    write_articles(written, tmp_path / "a.parquet")
+    table = pq.read_table(tmp_path / "a.parquet")
+    assert table.column_names == ["id", "text", "spans", "topics", "region", "scores", "extra"]
+    assert table["topics"].to_pylist() == [["a", "b"], None] and table["region"].to_pylist() == [None, []]
+    assert list(read_articles(tmp_path / "a.parquet")) == written
+
+
+@pytest.mark.parametrize("column", ["scores", "extra"])
+def test_what_is_no_json_where_ours_has_json_is_a_reject(tmp_path, column):
+    write_articles([Article("1", "Gao"), Article("2", "Rain")], tmp_path / "a.parquet")
+    table = pq.read_table(tmp_path / "a.parquet")
+    table = table.set_column(table.column_names.index(column), column, pa.array(["[]", "{}"]))
+    pq.write_table(table, tmp_path / "b.parquet")
+    rejected = []
+    assert [article.id for article in read_articles(tmp_path / "b.parquet", reject=rejected.append)] == ["2"]
+    assert [(error.source.line, error.reason) for error in rejected] == [(1, "'scores' and 'extra' must be objects in JSON")]

@@ -9,7 +9,10 @@ from factories import refused, texts, write_files
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sitrep.formats import read_articles
+from sitrep.articles import Article, Span
+from sitrep.formats import read_articles, write_articles
+from sitrep.formats.faults import Losses
+from sitrep.formats.writing import Target
 
 DELIMITERS = {".csv": ",", ".tsv": "\t"}
 PACK = {"": bytes, ".gz": gzip.compress, ".zst": zstandard.ZstdCompressor().compress}
@@ -140,3 +143,31 @@ def test_a_row_too_large_to_hold_is_passed_by(tmp_path, quoted):
     assert [article.text for article in articles] == ["one", "three"]
     assert rejected[0][0] == 3 and f"a row of {len(huge) + 3:,} bytes" in rejected[0][1]
     assert articles[1].source.line == 4 + huge.count("\n")
+
+
+@pytest.mark.parametrize("ending", DELIMITERS)
+def test_class_fields_and_other_fields_are_columns(tmp_path, ending):
+    written = [
+        Article("1", "Rain, fell.", labels={"topics": ("bombing", "drone"), "region": ()}, extra={"title": "T"}),
+        Article(
+            "2", "Gao", (Span(0, 3, "X", 0.5),), labels={"topics": ("a;b", " c", "d"), "id": ("x",)}, extra={"n": 7, "topics": "hidden"}
+        ),
+    ]
+    losses = Losses(keep=20)
+    write_articles(written, tmp_path / f"rows{ending}", target=Target(losses))
+    rows = list(csv.reader((tmp_path / f"rows{ending}").open(newline=""), delimiter=DELIMITERS[ending]))
+    assert rows == [
+        ["id", "text", "topics", "region", "title", "n"],
+        ["1", "Rain, fell.", "bombing;drone", "", "T", ""],
+        ["2", "Gao", "d", "", "", "7"],
+    ]
+    assert [article.classes("topics") for article in read_articles(tmp_path / f"rows{ending}")] == [("bombing", "drone"), ("d",)]
+    assert losses.counts == {
+        "absent fields": 3, "mentions": 1, "scores": 1, "other fields": 1, "types of other fields": 1, "class labels of id": 1,
+        "class labels that are blank, no text or hold a semicolon": 2,
+    }  # fmt: skip
+
+
+def test_labels_of_a_column_are_parted_by_semicolons(tmp_path):
+    articles, _ = read(tmp_path, "text,topics\nRain.,bombing; drone;\nSun.,;\n")
+    assert [article.classes("topics") for article in articles] == [("bombing", "drone"), ()]

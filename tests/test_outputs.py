@@ -54,6 +54,7 @@ def test_parquet_holds_articles_and_mentions(tmp_path):
     assert json.loads(first["extra"]) == {"labels": {"tone": ["dry"]}}
     assert (second["id"], second["text"], second["spans"], second["topics"]) == ("b\nb", "", [], [])
     assert json.loads(second["scores"]) == ARTICLES[1].scores and json.loads(second["extra"]) == ARTICLES[1].extra
+    assert list(read_articles(files[0])) == ARTICLES
     mentions = pyarrow.parquet.read_table(files[1]).to_pylist()
     assert [list(row) for row in mentions] == [list(MENTION_COLUMNS)] * 2
     assert mentions[1] == {

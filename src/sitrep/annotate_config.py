@@ -19,6 +19,24 @@ class ActionConfig:
 
 
 @dataclass(frozen=True)
+class ConvertConfig:
+    """configs/action/convert.yaml"""
+
+    action: ActionConfig
+    input: str
+    output: str
+    format: str | None
+    to: str | None
+    text_dir: str | None
+    text_field: str
+    id_field: str
+    annotator: str | None
+    predicted_by: str | None
+    strict: bool
+    overwrite: bool
+
+
+@dataclass(frozen=True)
 class CountsConfig:
     """configs/action/counts.yaml"""
 
@@ -86,7 +104,13 @@ class AgreementConfig:
         )
 
 
-ACTIONS: dict[str, type] = {"agreement": AgreementConfig, "check": CheckConfig, "counts": CountsConfig, "split": SplitConfig}
+ACTIONS: dict[str, type] = {
+    "agreement": AgreementConfig,
+    "check": CheckConfig,
+    "convert": ConvertConfig,
+    "counts": CountsConfig,
+    "split": SplitConfig,
+}
 
 
 def action_schema(name: str) -> type:

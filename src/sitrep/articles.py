@@ -14,6 +14,7 @@ from typing import Any
 from sitrep.errors import InputError
 
 ROW_ENDINGS = (".jsonl", ".json", ".csv", ".tsv", ".parquet", ".ann")  # of files in which lines are not those of the text
+SEPARATOR = ";"  # between class labels in one string, as columns of tables hold them
 SCORE_DECIMALS = 4  # places of the scores in files
 
 
@@ -84,7 +85,7 @@ class Article:
     def classes(self, field_name: str) -> tuple[str, ...] | None:
         """Return the class labels of `field_name`, found in `labels` or at top level, or None if the article has no such field.
 
-        A string counts as a list of one; an empty string, as spreadsheets write it, as an empty list.
+        A string counts as the labels between its semicolons, as spreadsheets hold them: of an empty one there are none.
         """
         if field_name in self.labels:
             return tuple(str(item) for item in self.labels[field_name])
@@ -93,7 +94,7 @@ class Article:
             return None
         if isinstance(value, (list, tuple)):
             return tuple(str(item) for item in value)
-        return (str(value),) if str(value) else ()
+        return tuple(label for part in str(value).split(SEPARATOR) if (label := part.strip()))
 
     def with_classes(self, field_name: str, values: Iterable[str], scores: Mapping[str, float] | None = None) -> Article:
         """Return a copy whose `field_name` holds `values` (and their scores), wherever the field stood before."""

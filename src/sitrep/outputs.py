@@ -7,26 +7,24 @@ from __future__ import annotations
 
 import csv
 import gzip
-import json
 import os
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from functools import partial as bind
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from sitrep.articles import Article
 from sitrep.errors import InputError
 from sitrep.formats import read_articles
+from sitrep.formats.columns import Row, article_row, column_of, schema_of, write_rows
 from sitrep.formats.files import replacing
 from sitrep.sentences import Sentences
 
 MENTIONS = "mentions.parquet"  # what the name of an output of mentions alone ends with
 ENDINGS = (".jsonl", ".jsonl.gz", ".jsonl.zst", ".parquet", MENTIONS, ".csv")
 MAX_NAME = 200
-GROUP = 100  # rows of a Parquet row group: articles may be long
 MENTION_COLUMNS = {
     "article_id": "string",
     "start": "int64",
@@ -36,10 +34,7 @@ MENTION_COLUMNS = {
     "score": "double",
     "sentence": "string",
 }
-OWN_COLUMNS = ("id", "text", "spans", "scores", "extra", "article_id", "n_mentions")
-SPAN_KEYS = ("start", "end", "label", "text", "score")
 
-Row = dict[str, Any]
 ToRows = Callable[[Article], Iterator[Row]]
 
 
@@ -77,11 +72,11 @@ def finish_output(lines: Path, output: Path, fields: Sequence[str]) -> list[Path
             {".gz": _pack_gzip, ".zst": _pack_zstd}[output.suffix](lines, temporary[0])
         elif output.suffix == ".csv":
             _write_csv(lines, temporary[0], list(MENTION_COLUMNS), mention_rows)
-            _write_csv(lines, temporary[1], ["article_id", *map(_column, fields), "n_mentions"], bind(count_rows, fields=fields))
+            _write_csv(lines, temporary[1], ["article_id", *map(column_of, fields), "n_mentions"], bind(count_rows, fields=fields))
         else:
-            _write_parquet(lines, temporary[-1], mention_rows, MENTION_COLUMNS)
+            write_rows(_rows(lines, mention_rows), temporary[-1], _mention_schema())
             if len(files) == 2:
-                _write_parquet(lines, temporary[0], bind(article_rows, fields=fields), _article_columns(fields))
+                write_rows(_rows(lines, bind(article_rows, fields=fields)), temporary[0], schema_of(fields))
         for path in temporary:
             with path.open("rb+") as written:  # on the disk, before the lines are given up
                 os.fsync(written.fileno())
@@ -98,33 +93,19 @@ def mention_rows(article: Article) -> Iterator[Row]:
 
 def article_rows(article: Article, fields: Sequence[str]) -> Iterator[Row]:
     """Yield the row of an article: its text and mentions, predicted class fields as lists, scores and all other fields as JSON."""
-    spans = [dict(zip(SPAN_KEYS, (s.start, s.end, s.label, article.surface(s), s.score), strict=True)) for s in article.spans]
-    classes = {_column(name): list(article.labels[name]) for name in fields}
-    others = {name: list(labels) for name, labels in article.labels.items() if name not in fields}
-    extra = {**article.extra, **({"labels": others} if others else {})}
-    scores, rest = (json.dumps(value, ensure_ascii=False) for value in (article.scores, extra))
-    yield {"id": article.id, "text": article.text, "spans": spans, **classes, "scores": scores, "extra": rest}
+    yield article_row(article, fields)
 
 
 def count_rows(article: Article, fields: Sequence[str]) -> Iterator[Row]:
     """Yield the row of an article without its text: its classes, joined by `;`, and how many mentions it has, if only none."""
-    classes = {_column(name): ";".join(article.labels[name]) for name in fields}
+    classes = {column_of(name): ";".join(article.labels[name]) for name in fields}
     yield {"article_id": article.id, **classes, "n_mentions": len(article.spans)}
 
 
-def _column(field: str) -> str:
-    """Return the column of a class field: its name, unless a column of ours bears that."""
-    return f"labels_{field}" if field in OWN_COLUMNS else field
-
-
-def _article_columns(fields: Sequence[str]) -> dict[str, Any]:
+def _mention_schema() -> Any:
     import pyarrow as pa
 
-    span = pa.struct(
-        [(key, pa.int64() if key in ("start", "end") else pa.float64() if key == "score" else pa.string()) for key in SPAN_KEYS]
-    )
-    classes = {_column(name): pa.list_(pa.string()) for name in fields}
-    return {"id": "string", "text": "string", "spans": pa.list_(span), **classes, "scores": "string", "extra": "string"}
+    return pa.schema(list(MENTION_COLUMNS.items()))
 
 
 def _rows(lines: Path, to_rows: ToRows) -> Iterator[Row]:
@@ -137,17 +118,6 @@ def _write_csv(lines: Path, path: Path, columns: Sequence[str], to_rows: ToRows)
         writer = csv.DictWriter(file, columns)
         writer.writeheader()
         writer.writerows(_rows(lines, to_rows))
-
-
-def _write_parquet(lines: Path, path: Path, to_rows: ToRows, columns: dict[str, Any]) -> None:
-    import pyarrow as pa
-    from pyarrow import parquet
-
-    schema = pa.schema(list(columns.items()))
-    rows = _rows(lines, to_rows)
-    with parquet.ParquetWriter(path, schema, compression="zstd") as writer:
-        while group := list(islice(rows, GROUP)):
-            writer.write_table(pa.Table.from_pylist(group, schema=schema))
 
 
 def _pack_gzip(lines: Path, path: Path) -> None:

@@ -183,6 +183,17 @@ def _kappa(value: float | None) -> str:
     return "n/a" if value is None else f"{value:.3f}"
 
 
+def loss_table(title: str, rows: Iterable[tuple[str, int, str]]) -> Group:
+    """Return a table of what was lost: kind, how often, and the first of it."""
+    table = Table()
+    table.add_column("what")
+    table.add_column("n", justify="right")
+    table.add_column("first", overflow="fold")
+    for what, n, first in rows:
+        table.add_row(what, f"{n:,}", first)
+    return _titled(title, table)
+
+
 def _table(first: str, columns: Sequence[str]) -> Table:
     table = Table()
     table.add_column(first)

@@ -7,10 +7,11 @@ from typing import Any
 
 from sitrep.annotating.agreement import agreement
 from sitrep.annotating.check import check
+from sitrep.annotating.convert import convert
 from sitrep.annotating.counts import counts
 from sitrep.annotating.split import split
 
-JOBS: dict[str, Callable[..., int]] = {"agreement": agreement, "check": check, "counts": counts, "split": split}
+JOBS: dict[str, Callable[..., int]] = {"agreement": agreement, "check": check, "convert": convert, "counts": counts, "split": split}
 
 
 def annotate(config: Any) -> int:

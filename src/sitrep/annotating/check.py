@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from sitrep.annotate_config import CheckConfig
 from sitrep.annotating.declaring import write_data_config
+from sitrep.annotating.mending import LOST, write_copy, writing_changes
 from sitrep.annotating.tally import Tally, tallying
 from sitrep.articles import Article
 from sitrep.checks import Subject, check_subject
@@ -18,12 +19,11 @@ from sitrep.corpus import check_files
 from sitrep.errors import InputError
 from sitrep.facts import Facts
 from sitrep.findings import ERROR, NOTE, RULES, WARNING, Finding
-from sitrep.formats import annotated, jsonl, list_files, read_articles
-from sitrep.formats.annotated import is_annotated
+from sitrep.formats import read_articles
 from sitrep.formats.faults import Fault, Losses
-from sitrep.formats.files import RowError, read_text, replacing
+from sitrep.formats.files import RowError
 from sitrep.labels import ENTITIES
-from sitrep.repairs import LEFT_OFF, repair
+from sitrep.repairs import LEFT_OFF, Change, repair
 from sitrep.reports.check import write_check_report
 from sitrep.splits import known_splits, read_splits, splits_path
 from sitrep.terminal import console, findings_table, say
@@ -79,7 +79,7 @@ def check(config: CheckConfig) -> int:
         "n_marks": facts.n_marks,
         "n_characters": facts.n_characters,
     }
-    changes: dict[str, int] = {}
+    changes = Counter[str]()
     with tallying(report, about) as tally:
         _second_pass(config, reading, facts, tally, changes)
     if report:
@@ -118,25 +118,16 @@ def _check_outputs(config: CheckConfig, reading: Reading) -> None:
             raise InputError(f"{key}={value}: there is no folder {Path(value).parent}; make it first")
 
 
-def _second_pass(config: CheckConfig, reading: Reading, facts: Facts, tally: Tally, changes: dict[str, int]) -> None:
-    diff = replacing(Path(f"{config.output}.diff")) if config.fix else nullcontext()
-    with diff as path:
-        lines = path.open("w", encoding="utf-8", newline="\n", errors="backslashreplace") if path else None
-        with lines or nullcontext():
-            articles = _examined(config, reading, facts, tally, lambda change: _note(change, lines, changes))
-            if config.fix:
-                _write(articles, Path(str(config.output)), reading)
-            else:
-                for _ in articles:
-                    pass
+def _second_pass(config: CheckConfig, reading: Reading, facts: Facts, tally: Tally, changes: Counter[str]) -> None:
+    if not config.fix:
+        for _ in _examined(config, reading, facts, tally, lambda change: None):
+            pass
+        return
+    with writing_changes(Path(f"{config.output}.diff"), changes) as note:
+        write_copy(_examined(config, reading, facts, tally, note), Path(str(config.output)), reading.path, reading.options["format"], note)
 
 
-def _note(change: Any, lines: Any, changes: dict[str, int]) -> None:
-    lines.write(f"{change}\n")
-    changes[change.why] = changes.get(change.why, 0) + 1
-
-
-def _examined(config: CheckConfig, reading: Reading, facts: Facts, tally: Tally, note: Callable[[Any], None]) -> Iterator[Article]:
+def _examined(config: CheckConfig, reading: Reading, facts: Facts, tally: Tally, note: Callable[[Change], None]) -> Iterator[Article]:
     """Yield the articles, mended as `fix` says, while what is found goes to `tally`."""
     losses = Losses(keep=1)
     first_of: dict[str, Any] = {}
@@ -175,22 +166,7 @@ def _examined(config: CheckConfig, reading: Reading, facts: Facts, tally: Tally,
         )
 
 
-def _write(articles: Iterator[Article], output: Path, reading: Reading) -> None:
-    """Write a copy: JSONL if `output` says so, else the format of the input."""
-    if output.suffix == ".jsonl":
-        with replacing(output) as temporary:
-            jsonl.write(articles, temporary)
-        return
-    first = list_files(Path(reading.path), reading.options["format"])[0]
-    if first.suffix != ".md" or not is_annotated(read_text(first)):
-        raise InputError(f"output={output}: a copy of {first} is written as .jsonl; name it so")
-    root = Path(reading.path)
-    for article in articles:
-        below = Path(article.source.path).parent if article.source else root
-        annotated.write([article], output / below.relative_to(root) if below.is_relative_to(root) else output)
-
-
-def _print(config: CheckConfig, reading: Reading, about: Mapping[str, Any], tally: Tally, changes: Mapping[str, int]) -> None:
+def _print(config: CheckConfig, reading: Reading, about: Mapping[str, Any], tally: Tally, changes: Counter[str]) -> None:
     say(f"{reading.path}: {about['n_articles']:,} articles, {about['n_marks']:,} marks read, {about['n_characters']:,} characters")
     rows = tally.sorted_rows()
     if not rows:
@@ -208,15 +184,17 @@ def _print(config: CheckConfig, reading: Reading, about: Mapping[str, Any], tall
     _print_next(config, tally, changes)
 
 
-def _print_next(config: CheckConfig, tally: Tally, changes: Mapping[str, int]) -> None:
+def _print_next(config: CheckConfig, tally: Tally, changes: Counter[str]) -> None:
     if config.report:
         say(f"all findings, with their text: {config.report}; as JSON: {Path(config.report).with_suffix('.json')}")
     elif tally.rows:
         say("to see each with its text: report=check.html")
     if config.fix:
-        say(f"{config.output}: the repaired copy, {sum(changes.values()):,} changes, each a line of {config.output}.diff")
-        if n := changes.get(LEFT_OFF):
+        say(f"{config.output}: the repaired copy, {changes.total():,} changes, each a line of {config.output}.diff")
+        if n := changes[LEFT_OFF]:
             say(f"{n:,} marks are not in the copy, since they fit no place in their text")
+        if n := changes[LOST]:
+            say(f"{n:,} times the format of the copy cannot hold what is there; .jsonl can")
         if n := sum(row.n for (rule, _), row in tally.rows.items() if rule == "unreadable"):
             say(f"{n:,} files or rows that cannot be read are not in the copy")
     elif tally.n_safe:

@@ -1,26 +1,39 @@
-"""File formats in and out. A format is a module with `read(path, context)` and, where it makes sense, `write(articles, path)`.
+"""File formats in and out. A format is a module with `read(path, context)` and, where it makes sense, `write(articles, path, target)`.
 
 To add one, write the module and name it in `FORMATS` and, if its file ending belongs to it alone, in `ENDINGS`. A module whose
 folders hold other files too says which are its own: `FILES`, patterns of file names. What opens through `formats.files` can be packed.
+A module that writes a folder says how its files are called: `FOLDER_FILES`.
 """
 
 from __future__ import annotations
 
 import logging
 import stat
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from sitrep.articles import Article, Source
 from sitrep.errors import InputError, did_you_mean
-from sitrep.formats import annotated, brat, conll, html, indicators, jsonl, listing, parquet, re3d, tables, text
+from sitrep.formats import annotated, brat, conll, datasets, docbin, html, indicators, jsonl, listing, parquet, re3d, tables, text
 from sitrep.formats.faults import Lose, Losses, Report
-from sitrep.formats.files import DEFAULT_ID_FIELD, DEFAULT_TEXT_FIELD, Context, Reject, RowError, printable, read_text, refuse, too_long
+from sitrep.formats.files import (
+    DEFAULT_ID_FIELD,
+    DEFAULT_TEXT_FIELD,
+    Context,
+    Reject,
+    RowError,
+    printable,
+    read_text,
+    refuse,
+    replacing,
+    too_long,
+)
 from sitrep.formats.rows import keep_apart
 from sitrep.formats.streams import STDIN, split_name
+from sitrep.formats.writing import Target, check_replaceable, replacing_folder
 
-__all__ = ["FORMATS", "RowError", "list_files", "read_articles"]
+__all__ = ["FORMATS", "RowError", "list_files", "read_articles", "write_articles"]
 
 log = logging.getLogger(__name__)
 
@@ -41,12 +54,12 @@ class _Markdown:
 
 
 FORMATS: dict[str, Format] = {
-    "annotated": annotated, "brat": brat, "conll": conll, "csv": tables.CSV, "html": html, "indicators": indicators, "jsonl": jsonl,
-    "parquet": parquet, "re3d": re3d, "text": text, "tsv": tables.TSV,
+    "annotated": annotated, "brat": brat, "conll": conll, "csv": tables.CSV, "datasets": datasets, "html": html, "indicators": indicators,
+    "jsonl": jsonl, "parquet": parquet, "re3d": re3d, "spacy": docbin, "text": text, "tsv": tables.TSV,
 }  # fmt: skip
 ENDINGS: dict[str, Format] = {
     ".md": _Markdown(), ".txt": text, ".jsonl": jsonl, ".ann": brat, ".conll": conll, ".html": html, ".htm": html, ".csv": tables.CSV,
-    ".tsv": tables.TSV, ".parquet": parquet,
+    ".tsv": tables.TSV, ".parquet": parquet, ".spacy": docbin,
 }  # fmt: skip
 SIBLINGS = ("brat", "re3d")  # formats of several files that belong together
 
@@ -105,6 +118,54 @@ def read_articles(
             reject(RowError(Source(str(file)), str(error)))
         if lost.counts:
             log.warning("%s: not read: %s, such as %s", file, lost, lost.kept[0].detail)
+
+
+def write_articles(
+    articles: Iterable[Article],
+    path: str | Path,
+    *,
+    format: str | None = None,
+    target: Target | None = None,
+    overwrite: bool = False,
+    check: Callable[[], None] | None = None,
+) -> None:
+    """Write articles to a file, or to a folder where the format makes a file an article; it appears when it is whole.
+
+    Args:
+        articles: those to write, in this order; ids may repeat.
+        path: the file or folder.
+        format: a name in `FORMATS` that is written; None chooses by the ending of `path`.
+        target: where what the format cannot hold is reported, and whose labels these are; None reports it to nobody.
+        overwrite: whether a file, or a folder of such files, that stands there is replaced.
+        check: called when all is written, before it appears; if it raises, nothing does.
+
+    Raises:
+        InputError: if the format is not written, or `path` exists and may not be replaced.
+    """
+    path = Path(path)
+    writer = _writer(path, format)
+    own_files = getattr(writer, "FOLDER_FILES", None)
+    check_replaceable(path, own_files, overwrite=overwrite)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with replacing_folder(path) if own_files else replacing(path) as temporary:
+        writer.write(map(keep_apart, articles), temporary, target or Target())
+        if check:
+            check()
+
+
+def _writer(path: Path, format: str | None) -> Any:
+    written = {name: module for name, module in FORMATS.items() if hasattr(module, "write")}
+    if format is not None:
+        if format not in written:
+            what = "is read, not written" if format in FORMATS else "is no format"
+            raise InputError(f"to={format} {what}{did_you_mean(format, written)}")
+        return written[format]
+    by_ending = {ending: module for ending, module in ENDINGS.items() if module in written.values() and not hasattr(module, "FOLDER_FILES")}
+    if path.suffix not in by_ending:
+        raise InputError(
+            f"{path}: the ending does not say what to write; known: {', '.join(by_ending)}. Or give to=, of: {', '.join(sorted(written))}"
+        )
+    return by_ending[path.suffix]
 
 
 def _read(file: Path, format: str | None, context: Context) -> Iterator[Article]:

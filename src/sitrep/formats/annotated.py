@@ -1,23 +1,27 @@
 r"""Annotated Markdown, our own labelling format: YAML front matter, then the text with mentions marked as `[surface](LABEL)`.
 
 A literal `[`, `]` or backslash is escaped with a backslash. Marks are flat. The text is the body without leading and
-trailing newlines, marks and escapes removed. See data/GUIDELINES.md.
+trailing newlines, marks and escapes removed. See data/GUIDELINES.md. Written as a folder, a file an article: of mentions that overlap
+the longest is marked, scores are not, and every scalar of the front matter is read back as the string that stands there.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from sitrep.articles import Article, Source, Span
-from sitrep.errors import InputError
+from sitrep.formats.faults import Loss
 from sitrep.formats.files import Context, RowError, read_text
 from sitrep.formats.rows import check_characters
+from sitrep.formats.writing import FileNames, Target, flat_spans, is_text, lose_all_but, named
 
+FOLDER_FILES = ("*.md",)  # what a folder written here holds
 FRONT_MATTER = re.compile(r"---[ \t]*\r?\n(?P<yaml>.*?)^---[ \t]*(?:\r?\n|\Z)", re.DOTALL | re.MULTILINE)
 SPECIAL = re.compile(r"[\[\]\\]")
 LABEL = re.compile(r"\(([^()\s]+)\)")
@@ -132,43 +136,67 @@ def parse_marks(body: str, source: Source) -> tuple[str, tuple[Span, ...]]:
     return "".join(parts), tuple(spans)
 
 
-def write(articles: Iterable[Article], folder: Path) -> None:
-    """Write each article to `folder/<id>.md`.
-
-    Raises:
-        InputError: if an article holds what the format cannot: overlapping spans, labels of several words, newlines around the text.
-    """
+def write(articles: Iterable[Article], path: Path, target: Target) -> None:
+    """Write each article to a file of its own in the folder `path`, named by its id as far as file systems allow."""
+    path.mkdir(parents=True, exist_ok=True)
+    names = FileNames()
     for article in articles:
-        path = folder / f"{article.id}.md"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(format_article(article), encoding="utf-8", newline="")
+        if is_text(article, target):
+            (path / f"{names(article.id)}.md").write_text(format_article(article, target), encoding="utf-8", newline="")
 
 
-def format_article(article: Article) -> str:
-    """Return the file that holds `article`; class labels stand under `labels:`, scores are not written."""
-    if article.text != article.text.strip("\r\n"):
-        raise InputError(f"{article.where()}: annotated Markdown drops newlines around the text; write JSONL instead")
-    fields = {"id": article.id, **article.extra}
+def format_article(article: Article, target: Target) -> str:
+    """Return the file that holds `article`; class labels stand under `labels:`."""
+    lose_all_but(article, target, "labels", "extra")
+    return f"---\n{_front_matter(article, target)}---\n{_mark(article, target)}\n"
+
+
+def _front_matter(article: Article, target: Target) -> str:
+    """Return the front matter; what reads otherwise than it stood in the article is reported."""
+    article_id = article.id if article.id.strip() else "article"
+    fields: dict[str, Any] = {"id": article_id, **article.extra}
     if article.labels:
         fields["labels"] = {name: list(values) for name, values in article.labels.items()}
-    front = yaml.safe_dump(fields, allow_unicode=True, sort_keys=False, width=10_000)
+    front = yaml.dump(fields, Dumper=_Dumper, allow_unicode=True, sort_keys=False, width=10_000)
     if "\x85" in front:  # PyYAML writes it as it is, but reads it as a line end
-        front = yaml.safe_dump(fields, allow_unicode=False, sort_keys=False, width=10_000)
-    return f"---\n{front}---\n{_mark(article)}\n"
+        front = yaml.dump(fields, Dumper=_Dumper, allow_unicode=False, sort_keys=False, width=10_000)
+    read_back = _parse_front_matter(front, Path(f"{article_id}.md"))
+    if article_id != article.id:
+        target.lose(Loss(article.id, "ids", f"{article.id!r} becomes {article_id!r}"))
+    for name, value in article.extra.items():
+        if read_back[name] != value:
+            target.lose(Loss(article.id, "types of other fields", f"{name}: {value!r} becomes {read_back[name]!r}"))
+    for name, values in article.labels.items():
+        if read_back["labels"][name] != values:
+            target.lose(Loss(article.id, "types of class labels", f"{name}: {values!r} become {read_back['labels'][name]!r}"))
+    return front
 
 
-def _mark(article: Article) -> str:
-    parts, position = [], 0
-    for span in sorted(article.spans):
-        if span.start < position:
-            raise InputError(f"{article.where(span)}: overlapping spans cannot be marked; write JSONL instead")
+class _Dumper(yaml.SafeDumper):
+    """Without aliases, which the reader refuses."""
+
+    def ignore_aliases(self, data: Any) -> bool:
+        return True
+
+
+def _mark(article: Article, target: Target) -> str:
+    text = article.text.strip("\r\n")
+    first = len(article.text) - len(article.text.lstrip("\r\n")) if text else 0
+    if text != article.text:
+        target.lose(Loss(article.id, "newlines around texts", f"{len(article.text) - len(text)} characters"))
+    markable = []
+    for span in article.spans:
         if not LABEL.fullmatch(f"({span.label})"):
-            raise InputError(
-                f"{article.where(span)}: label {span.label!r} holds white space or a parenthesis and cannot be marked; write JSONL instead"
-            )
+            target.lose(Loss(article.id, "mentions whose label holds white space or parentheses", named(article, span)))
+        elif span.start < first or span.end > first + len(text):
+            target.lose(Loss(article.id, "mentions of newlines around texts", named(article, span)))
+        else:
+            markable.append(span)
+    parts, position = [], first
+    for span in flat_spans(replace(article, spans=tuple(markable)), target):
         parts += [_escape(article.text[position : span.start]), f"[{_escape(article.surface(span))}]({span.label})"]
         position = span.end
-    return "".join([*parts, _escape(article.text[position:])])
+    return "".join([*parts, _escape(article.text[position : first + len(text)])])
 
 
 def _escape(text: str) -> str:

@@ -13,6 +13,7 @@ from typing import Any
 from sitrep.articles import Article, Source, Span
 from sitrep.formats.files import Context, RowError, decode, read_lines
 from sitrep.formats.rows import article_of, parse_json
+from sitrep.formats.writing import Target
 
 
 def read(path: Path, context: Context) -> Iterator[Article]:
@@ -42,7 +43,7 @@ def _span_row(article: Article, span: Span) -> dict[str, Any]:
     return row if span.score is None else {**row, "score": span.score}
 
 
-def write(articles: Iterable[Article], path: Path) -> None:
-    """Write `articles` to `path`, one a line."""
+def write(articles: Iterable[Article], path: Path, target: Target | None = None) -> None:
+    """Write `articles` to `path`, one a line; nothing is lost."""
     with path.open("w", encoding="utf-8", newline="\n") as lines:
         lines.writelines(format_row(article) + "\n" for article in articles)

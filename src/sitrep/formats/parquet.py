@@ -1,7 +1,8 @@
 """Parquet, one article a row, read batch by batch. Columns become what JSON can hold, and nothing of them is lost.
 
 Dates and times become ISO 8601 text, durations seconds, decimals their digits, bytes base64, numbers that are none `"NaN"`, `"Infinity"`,
-`"-Infinity"`, maps lists of pairs. A binary column that is named as the text or id is read as UTF-8.
+`"-Infinity"`, maps lists of pairs. A binary column that is named as the text or id is read as UTF-8. Files with the columns that predict.py
+and `write` give (formats/columns.py) are known by them, and read as the articles that were written.
 """
 
 from __future__ import annotations
@@ -9,15 +10,18 @@ from __future__ import annotations
 import base64
 import datetime
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sitrep.articles import Article, Source
-from sitrep.formats.files import Context, RowError, too_long
+from sitrep.formats.columns import article_row, fields_with_columns, is_ours, row_as_json, schema_of, write_rows
+from sitrep.formats.files import DEFAULT_ID_FIELD, DEFAULT_TEXT_FIELD, Context, RowError, too_long
 from sitrep.formats.rows import article_of, check_columns
+from sitrep.formats.spooling import spooled
 from sitrep.formats.streams import STDIN, split_name
+from sitrep.formats.writing import Target
 
 if TYPE_CHECKING:
     import pyarrow
@@ -41,11 +45,12 @@ def read(path: Path, context: Context) -> Iterator[Article]:
         with pyarrow.parquet.ParquetFile(path, pre_buffer=False, buffer_size=READ_BUFFER, page_checksum_verification=True) as file:
             n_rows = file.metadata.num_rows
             check_columns(file.schema_arrow.names, Source(str(path)), context)
+            ours = is_ours(file.schema_arrow)
             for batch in file.iter_batches(BATCH_ROWS, use_threads=False):
                 for index in range(batch.num_rows):
                     source = Source(str(path), n_done + index + 1)
                     try:
-                        yield _article(batch, index, source, context)
+                        yield article_of_cells(cells_of(batch, index, source, context), source, context, ours=ours)
                     except RowError as error:
                         context.reject(error)
                 n_done += batch.num_rows
@@ -57,21 +62,40 @@ def read(path: Path, context: Context) -> Iterator[Article]:
         ) from error
 
 
-def _article(batch: pyarrow.RecordBatch, index: int, source: Source, context: Context) -> Article:
-    row: dict[str, Any] = {}
-    marks: dict[str, Any] = {}
-    for field, column in zip(batch.schema, batch.columns, strict=True):
+def write(articles: Iterable[Article], path: Path, target: Target) -> None:
+    """Write a row an article; nothing is lost."""
+    with spooled(articles, path) as spool:
+        fields = fields_with_columns(spool.fields)
+        write_rows((article_row(article, fields) for article in spool), path, schema_of(fields))
+
+
+def cells_of(batch: pyarrow.RecordBatch | pyarrow.Table, index: int, source: Source, context: Context) -> dict[str, Any]:
+    """Return the values of a row by column, as JSON can hold them.
+
+    Raises:
+        RowError: if one is no text though it says so, or too long.
+    """
+    cells: dict[str, Any] = {}
+    for name, column in zip(batch.schema.names, batch.columns, strict=True):
         try:
-            value = _cell(column[index], field.name, source, context)
+            cells[name] = _cell(column[index], name, source, context)
         except (ValueError, OverflowError) as error:  # also UnicodeDecodeError: Parquet does not make sure of UTF-8
-            raise RowError(source, f"column {field.name!r}: {_first_line(error)}") from error
-        if field.name in MARKS and not isinstance(value, MARKS[field.name]):
-            marks[field.name] = value
-        elif field.name != context.id_field or value is not None:
-            row[field.name] = value
-    if context.id_field not in row:
-        row[context.id_field] = f"{context.article_id}:{source.line}"
-    article = article_of(row, source, context, default_id="")
+            raise RowError(source, f"column {name!r}: {_first_line(error)}") from error
+    return cells
+
+
+def article_of_cells(cells: dict[str, Any], source: Source, context: Context, *, ours: bool) -> Article:
+    """Return the article of a row; `ours` says whether the columns are those of `columns.article_row`.
+
+    Raises:
+        RowError: if it is none.
+    """
+    if ours and (context.text_field, context.id_field) == (DEFAULT_TEXT_FIELD, DEFAULT_ID_FIELD):
+        return article_of(row_as_json(cells, source), source, context, default_id="")
+    marks = {name: cells.pop(name) for name, kinds in MARKS.items() if name in cells and not isinstance(cells[name], kinds)}
+    if cells.get(context.id_field) is None:
+        cells[context.id_field] = f"{context.article_id}:{source.line}"
+    article = article_of(cells, source, context, default_id="")
     return replace(article, extra={**article.extra, **marks}) if marks else article
 
 

@@ -1,20 +1,25 @@
 """CSV and TSV by the rules of Python's csv module, as streams: a header line, then one article a row.
 
-A quoted text may hold the delimiter and newlines; a quote inside is doubled. Every value stays the string that was written.
+A quoted text may hold the delimiter and newlines; a quote inside is doubled. Every value stays the string that was written. A class field
+is a column of its own with its labels joined by `;`.
 """
 
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator
+import json
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
-from sitrep.articles import Article, Source
+from sitrep.articles import SEPARATOR, Article, Source
+from sitrep.formats.faults import Loss
 from sitrep.formats.files import Context, RowError, decode, too_long
-from sitrep.formats.rows import article_of, check_columns
+from sitrep.formats.rows import KNOWN_KEYS, article_of, check_columns
+from sitrep.formats.spooling import spooled
 from sitrep.formats.streams import CHUNK, opened
+from sitrep.formats.writing import Target, is_text, lose_all_but, named
 
 csv.field_size_limit(2**31 - 1)  # for all of csv: a text may be longer than its default of 131,072 characters
 
@@ -46,6 +51,17 @@ class Table:
                 yield _article(header or [], row, rows.source, context)
             except RowError as error:
                 context.reject(error)
+
+    def write(self, articles: Iterable[Article], path: Path, target: Target) -> None:
+        """Write a row an article: `id`, `text`, a column a class field, then a column each other field; mentions are lost."""
+        with spooled(articles, path) as spool, path.open("w", encoding="utf-8", newline="") as file:
+            names = dict.fromkeys([*spool.fields, *spool.other_fields])
+            columns = ["id", "text", *(name for name in names if name not in KNOWN_KEYS and "\0" not in name)]
+            writer = csv.writer(file, delimiter=self.delimiter)
+            writer.writerow(columns)
+            for article in spool:
+                if is_text(article, target):
+                    writer.writerow(_row(article, columns, target))
 
     def _hint(self, header: list[str]) -> str:
         others = [mark for mark in ",;\t|" if mark != self.delimiter and len(header) == 1 and mark in header[0]]
@@ -140,6 +156,62 @@ class _Rows:
             self._line += piece.endswith(b"\n")
             piece = self._readline(CHUNK)
             self._count(piece)
+
+
+def _row(article: Article, columns: Sequence[str], target: Target) -> list[str]:
+    """Return the cells of an article, and report what they do not hold."""
+    for span in article.spans:
+        target.lose(Loss(article.id, "mentions", named(article, span)))
+    lose_all_but(article, target, "labels", "extra")
+    article_id = article.id.replace("\0", "")
+    if not article_id:
+        target.lose(Loss(article.id, "ids", f"{article.id!r} is read back as the file's name and line"))
+    elif article_id != article.id:
+        target.lose(Loss(article.id, "ids", f"{article.id!r} becomes {article_id!r}"))
+    cells: dict[str, str] = {"id": article_id, "text": article.text}
+    for name, value in article.extra.items():
+        if name not in columns:
+            target.lose(Loss(article.id, "other fields", name))
+        elif name in article.labels:
+            target.lose(Loss(article.id, "other fields", f"{name}, since a class field is called like it"))
+        else:
+            cells[name] = _cell(article, name, value, target)
+    for name, values in article.labels.items():
+        if name not in columns or name in KNOWN_KEYS:
+            target.lose(Loss(article.id, f"class labels of {name}", ", ".join(map(str, values))))
+        else:
+            cells[name] = _joined(article, name, values, target)
+    for name in columns:
+        if name not in cells:
+            target.lose(Loss(article.id, "absent fields", f"{name}: read back as empty"))
+    return [_without_nul(article, name, cells.get(name, ""), target) for name in columns]
+
+
+def _joined(article: Article, name: str, values: Sequence[Any], target: Target) -> str:
+    """Return class labels as one cell."""
+    kept = [value for value in values if isinstance(value, str) and value.strip() == value != "" and SEPARATOR not in value]
+    for value in values:
+        if value not in kept:
+            target.lose(Loss(article.id, "class labels that are blank, no text or hold a semicolon", f"{name}: {value!r}"))
+    return SEPARATOR.join(kept)
+
+
+def _cell(article: Article, name: str, value: Any, target: Target) -> str:
+    """Return any other field as a cell: lists of labels joined, and what is no text as JSON."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, list) and all(isinstance(item, str) and item.strip() == item != "" and SEPARATOR not in item for item in value):
+        return SEPARATOR.join(value)
+    cell = json.dumps(value, ensure_ascii=False)
+    target.lose(Loss(article.id, "types of other fields", f"{name}: {value!r} becomes {cell!r}"))
+    return cell
+
+
+def _without_nul(article: Article, name: str, cell: str, target: Target) -> str:
+    if "\0" not in cell:
+        return cell
+    target.lose(Loss(article.id, "NUL characters", name))
+    return cell.replace("\0", "")
 
 
 CSV = Table("CSV", ",")

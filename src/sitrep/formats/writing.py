@@ -1,11 +1,23 @@
-"""What every format that is written needs: where losses go, whose labels these are, and mentions that do not overlap."""
+"""What every format that is written needs: where losses go, whose labels these are, mentions that do not overlap, names of files."""
 
 from __future__ import annotations
 
+import os
+import re
+import shutil
+import unicodedata
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from sitrep.articles import Article, Span
+from sitrep.errors import InputError
 from sitrep.formats.faults import Lose, Loss, Losses
+
+UNSAFE = re.compile(r"[^\w.,=+-]+")  # in the name of a file, on one file system or another
+RESERVED = re.compile(r"readme(\..*)?|(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)  # skipped by our readers; devices of Windows
+MAX_NAME_BYTES = 120
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,19 +42,98 @@ def flat_spans(article: Article, target: Target) -> list[Span]:
     kept: list[Span] = []
     for span in sorted(article.spans, key=lambda span: (span.start - span.end, span)):
         if any(span.start < other.end and other.start < span.end for other in kept):
-            target.lose(Loss(article.id, "overlapping mentions", f"{span.label} {article.surface(span)!r} [{span.start}, {span.end})"))
+            target.lose(Loss(article.id, "overlapping mentions", named(article, span)))
         else:
             kept.append(span)
     return sorted(kept)
+
+
+def named(article: Article, span: Span) -> str:
+    """Return a mention as it is shown: label, surface, offsets."""
+    return f"{span.label} {article.surface(span)!r} [{span.start}, {span.end})"
 
 
 def lose_all_but(article: Article, target: Target, *kept: str) -> None:
     """Report what stands in an article beside id, text and mentions, but for what is in `kept`: `labels`, `scores`, `extra`."""
     if "labels" not in kept:
         for name, values in article.labels.items():
-            target.lose(Loss(article.id, f"class labels of {name}", ", ".join(values)))
+            target.lose(Loss(article.id, f"class labels of {name}", ", ".join(map(str, values))))
     if "scores" not in kept and is_predicted(article):
         target.lose(Loss(article.id, "scores", "of mentions or classes"))
     if "extra" not in kept:
         for name in article.extra:
             target.lose(Loss(article.id, "other fields", name))
+
+
+def is_text(article: Article, target: Target) -> bool:
+    """Say whether the text can stand in a text file, which our readers take for binary if it holds NUL; else the article is lost."""
+    if "\0" not in article.text:
+        return True
+    target.lose(Loss(article.id, "articles", f"a NUL character at {article.text.index(chr(0))}; only JSONL, Parquet and the like hold it"))
+    return False
+
+
+class FileNames:
+    """Names for the files of a folder, one an article: safe on any file system, and no two alike where case does not count."""
+
+    def __init__(self) -> None:
+        self._n_taken: dict[str, int] = {}
+
+    def __call__(self, article_id: str) -> str:
+        """Return the name for the next article, without an ending: its id, where that is one."""
+        safe = UNSAFE.sub("_", unicodedata.normalize("NFC", article_id)).encode()[:MAX_NAME_BYTES].decode(errors="ignore").strip(".")
+        plain = f"_{safe}" if RESERVED.fullmatch(safe) else safe or "article"
+        name = plain
+        while (n_taken := self._n_taken.get(folded := _folded(name), 0)) or folded in self._n_taken:
+            self._n_taken[folded] = n_taken + 1
+            name = f"{plain}-{n_taken + 1}"
+        self._n_taken[folded] = 1
+        return name
+
+
+def _folded(name: str) -> str:
+    return unicodedata.normalize("NFKC", name).casefold()
+
+
+@contextmanager
+def replacing_folder(path: Path) -> Iterator[Path]:
+    """Yield a temporary folder beside `path` that takes its place, old files and all, when the block ends without an error."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    shutil.rmtree(temporary, ignore_errors=True)
+    temporary.mkdir(parents=True)
+    try:
+        yield temporary
+        if path.exists():
+            old = path.with_name(f".{path.name}.{os.getpid()}.old")
+            path.rename(old)
+            temporary.rename(path)
+            shutil.rmtree(old)
+        else:
+            temporary.rename(path)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def check_replaceable(path: Path, patterns: tuple[str, ...] | None, *, overwrite: bool) -> None:
+    """Demand that an output may be written.
+
+    Args:
+        path: the file, or the folder.
+        patterns: the names that the format gives the files of its folder; None if it writes a file.
+        overwrite: whether what stands there may be replaced.
+
+    Raises:
+        InputError: if it exists and may not be replaced: a folder with files that the format does not write never is.
+    """
+    if not path.exists() and not path.is_symlink():
+        return
+    if path.is_dir() != (patterns is not None):
+        raise InputError(f"{path}: is a {'folder' if path.is_dir() else 'file'}, and the format writes the other; give another output")
+    if patterns is not None:
+        others = [file for file in sorted(path.rglob("*")) if not file.is_dir() and not any(file.match(pattern) for pattern in patterns)]
+        if others:
+            raise InputError(f"{path}: holds {others[0].relative_to(path)}, which the format does not write; give another output")
+        if not any(path.iterdir()):
+            return
+    if not overwrite:
+        raise InputError(f"{path}: exists; give another output, or overwrite=true to replace it")

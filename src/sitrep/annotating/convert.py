@@ -1,0 +1,116 @@
+"""Articles written in another format, and what that cannot hold."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import TextIO
+
+from sitrep.annotate_config import ConvertConfig
+from sitrep.articles import Article
+from sitrep.errors import InputError, require
+from sitrep.formats import read_articles, write_articles
+from sitrep.formats.faults import Loss
+from sitrep.formats.files import replacing
+from sitrep.formats.writing import Target
+from sitrep.terminal import console, loss_table, say
+
+log = logging.getLogger(__name__)
+
+
+def convert(config: ConvertConfig) -> int:
+    """Write the articles of `config.input` to `config.output`, and what is lost on the way beside it."""
+    output = Path(config.output)
+    _check_apart(config.input, output)
+    listed = output.with_name(f"{output.name}.lost.jsonl")
+    output.parent.mkdir(parents=True, exist_ok=True)
+    with replacing(listed) as temporary, temporary.open("w", encoding="utf-8", newline="\n") as lines:
+        lost, counted = _Lost(lines), _Counted()
+        articles = read_articles(
+            config.input,
+            format=config.format,
+            text_dir=config.text_dir,
+            text_field=config.text_field,
+            id_field=config.id_field,
+            exclude=[output, listed],
+            annotator=config.annotator,
+            lose=lost,
+        )
+        write_articles(
+            counted.watch(articles),
+            output,
+            format=config.to,
+            target=Target(lost, config.predicted_by),
+            overwrite=config.overwrite,
+            check=lambda: lost.check(output) if config.strict else None,
+        )
+    if not lost.counts:
+        listed.unlink()
+    if counted.n_duplicate_ids:
+        log.warning("%d articles have an id that another had before; all are written, in order", counted.n_duplicate_ids)
+    say(f"{output}: {counted.n_articles - lost.counts['articles']:,} articles, {counted.n_mentions:,} mentions read")
+    if lost.counts:
+        console().print(loss_table(f"lost, {listed}", [(what, n, _shown(lost.first[what])) for what, n in lost.counts.most_common()]))
+    else:
+        say("nothing was lost")
+    return 0
+
+
+class _Lost:
+    """What is lost: how often, the first of each kind, and all of it as JSON Lines."""
+
+    def __init__(self, lines: TextIO) -> None:
+        self.counts: Counter[str] = Counter()
+        self.first: dict[str, Loss] = {}
+        self._lines = lines
+
+    def __call__(self, loss: Loss) -> None:
+        self.counts[loss.what] += 1
+        self.first.setdefault(loss.what, loss)
+        self._lines.write(json.dumps(asdict(loss), ensure_ascii=False) + "\n")
+
+    def check(self, output: Path) -> None:
+        """Raise an InputError if anything is lost."""
+        if self.counts:
+            first = next(iter(self.first.values()))
+            counts = ", ".join(f"{n:,} {what}" for what, n in self.counts.most_common())
+            raise InputError(
+                f"{output}: not written, since strict=true and this would be lost: {counts}; first: {first.what}, "
+                f"{_shown(first)}. Leave strict= out, or choose a format that holds it"
+            )
+
+
+class _Counted:
+    """Counts articles and mentions as they pass."""
+
+    def __init__(self) -> None:
+        self.n_articles = self.n_mentions = self.n_duplicate_ids = 0
+        self._seen: set[str] = set()
+
+    def watch(self, articles: Iterable[Article]) -> Iterator[Article]:
+        """Yield the articles."""
+        for article in articles:
+            self.n_articles += 1
+            self.n_mentions += len(article.spans)
+            self.n_duplicate_ids += article.id in self._seen
+            self._seen.add(article.id)
+            yield article
+
+
+def _shown(loss: Loss) -> str:
+    detail = " ".join(loss.detail.split())
+    return f"{loss.article_id}: {detail if len(detail) <= 60 else detail[:57] + '...'}"
+
+
+def _check_apart(given: str, output: Path) -> None:
+    """Demand that neither of input and output lies in the other."""
+    if given == "-":
+        return
+    source, out = Path(given).resolve(), output.resolve()
+    require(source != out, f"output={output}: is the input; choose another output")
+    require(not (source.is_dir() and out.is_relative_to(source)), f"output={output}: lies in the input {given}; choose another output")
+    require(not source.is_relative_to(out), f"output={output}: holds the input {given}; choose another output")
