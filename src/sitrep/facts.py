@@ -97,10 +97,11 @@ class Facts:
         across = [pair for pair in alike if entry.split and self.entries[pair[0]].split not in (None, entry.split)]
         if across:
             other, similarity = across[0]
-            message = f"{entry.split}: {similarity:.0%} the same as {self._named(other)} in {self.entries[other].split}"
+            message = f"{entry.split}: similarity {similarity:.2f} to {self._named(other)} in {self.entries[other].split}"
             yield Finding("leak", WARNING, article.id, entry.where, message)
         elif alike and first == position:
-            yield Finding("near-duplicate", WARNING, article.id, entry.where, f"{alike[0][1]:.0%} the same as {self._named(alike[0][0])}")
+            message = f"similarity {alike[0][1]:.2f} to {self._named(alike[0][0])}"
+            yield Finding("near-duplicate", WARNING, article.id, entry.where, message)
 
     def _named(self, position: int) -> str:
         return f"{self.entries[position].id!r} ({self.entries[position].where})"

@@ -95,11 +95,12 @@ def row_of(finding: Finding, article: Article | None) -> dict[str, Any]:
         "severity": finding.severity,
         "id": finding.article_id,
         "where": finding.where,
+        "label": finding.label,
         "message": finding.message,
         "n": finding.n,
     }
     if finding.start is not None and finding.end is not None:
-        row |= {"start": finding.start, "end": finding.end, "label": finding.label, **_around(article, finding.start, finding.end)}
+        row |= {"start": finding.start, "end": finding.end, **_around(article, finding.start, finding.end)}
     if finding.repair:
         row["repair"] = {
             "action": "move" if finding.repair.span else "remove",

@@ -78,16 +78,19 @@ class Stream:
     def __init__(self) -> None:
         self._index = _Index()
         self._positions: list[int] = []  # of the sets in the index
-        self._first: dict[bytes, int] = {}  # digest of the shingles -> the first text that has them
+        self._equal: dict[bytes, list[int]] = {}  # digest of the shingles -> the first texts that have them
         self._n = 0
 
     def add(self, text: str) -> list[tuple[int, float]]:
         """Return the positions of earlier near-duplicates with their similarity, the most similar first, and add the text."""
         shingles = shingle(text)
         position, self._n = self._n, self._n + 1
-        first = self._first.setdefault(hashlib.blake2b(shingles.tobytes(), digest_size=16).digest(), position)
-        if first != position:
-            return [(first, 1.0)]
+        equal = self._equal.setdefault(hashlib.blake2b(shingles.tobytes(), digest_size=16).digest(), [])
+        before = list(equal)
+        if len(equal) < self.MAX_ALIKE:
+            equal.append(position)
+        if before:
+            return [(other, 1.0) for other in before]
         found = self._index.find(shingles, add=True, most=self.MAX_ALIKE)
         if len(self._index.sets) > len(self._positions):
             self._positions.append(position)
