@@ -27,6 +27,8 @@ CASES = {
     "action/split": ("annotate", "action=split"),
     "action/counts": ("annotate", "action=counts"),
     "action/import": ("annotate", "action=import", "input=x"),
+    "action/check": ("annotate", "action=check", "input=x"),
+    "action/agreement": ("annotate", "action=agreement", "a=x", "b=y"),
     "data/articles": ("train", "data=articles"),
     "data/own": ("train", *OWN),
     "data/re3d": ("train", "data=re3d", "data.path=x"),
