@@ -27,7 +27,7 @@ run: $(STAMP) ## train, evaluate, predict and compare on the hand-labelled artic
 	$(BIN)/python evaluate.py run=latest:ner
 	$(BIN)/python train.py experiment=quickstart task=topics
 	$(BIN)/python evaluate.py run=latest:topics
-	$(BIN)/python predict.py run=[latest:ner,latest:topics] input=data/samples output=models/samples.jsonl overwrite=true
+	$(BIN)/python predict.py run=[latest:ner,latest:topics] input=data/samples output=models/samples.jsonl backend=torch overwrite=true
 	$(BIN)/python compare.py runs=[$$(ls -d models/articles-ner-lookup/* | tail -n 1),latest:ner] output=models/comparison
 
 test: $(STAMP) ## all tests but the slow ones

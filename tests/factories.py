@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -12,7 +13,7 @@ import pytest
 import yaml
 from hypothesis import strategies as st
 
-from sitrep.articles import Article, Source
+from sitrep.articles import Article, Source, Span
 from sitrep.calibration import Calibration
 from sitrep.config import NER, DataConfig, TaskConfig, TrainConfig, WindowsConfig, load
 from sitrep.errors import InputError
@@ -28,6 +29,17 @@ def make_article(article_id: str = "a", marked: str = "Rain fell.", **fields: An
     """Return an article whose mentions are marked as in annotated Markdown: `[Gao](LOCATION)`."""
     text, spans = parse_marks(marked, Source("test"))
     return Article(article_id, text, spans, **fields)
+
+
+def new_article(n: int, **changes: Any) -> Article:
+    """Return a labelled article, for each number another that is no near-duplicate; its labels are those of `tiny.own_data`."""
+    text = f"Envoys {n} met Leila Rahim in Gao {n} to discuss truce {n} with the River Army on Friday {n} of that month."
+    spans = tuple(
+        Span(text.index(surface), text.index(surface) + len(surface), label)
+        for surface, label in (("Leila Rahim", "PERSON"), ("Gao", "LOCATION"), ("River Army", "ARMED_GROUP"))
+    )
+    labels = {"topics": ("diplomacy",), "region": ("west-africa",)}
+    return dataclasses.replace(Article(f"new-{n}", text, spans, labels), **changes)
 
 
 def make_task(kind: str = NER, labels: Sequence[str] = LABELS, field: str | None = None, name: str = "task") -> TaskConfig:

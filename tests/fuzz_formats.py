@@ -51,6 +51,24 @@ SOUND = {  # name of a file that the reader takes -> sound content
     "documents.json": b'{"_id": "D1", "text": "In Gao.", "title": "T"}\n',
     "indicators.tsv": b'Rain\t0\t1\n"a\tb"\t1\t0\n',
     "a.parquet": parquet_bytes(id=["1", None], text=["Rain", "In Gao"], n=[[1.5], None], labels=[{"topics": ["x"]}, None]),
+    "a.json": (
+        b'[{"id": 1, "data": {"text": "In Gao \xf0\x9f\x9a\x81 \\u263a"}, "annotations": [{"completed_by": {"id": 1}, "result": [\n'
+        b'{"type": "labels", "from_name": "l", "value": {"start": 3, "end": 6, "text": "Gao", "labels": ["X"]}},'
+        b'{"type": "choices", "from_name": "t", "value": {"choices": ["x"]}}]}], "predictions": [{"result": []}]}]'
+    ),
+    "min.json": (
+        b'[{"id": 1, "text": "In Gao.", "label": [{"start": 3, "end": 6, "text": "Gao", "labels": ["X"]}], "t": {"choices": ["x", "y"]},'
+        b'"annotator": 1, "annotation_id": 2},\n{"id": 2, "text": "Rain", "t": "x", "annotator": "a@b"}]'
+    ),
+    "doccano.jsonl": (
+        b'{"id": 1, "text": "\xf0\x9f\x9a\x81 Gao", "label": [[3, 6, "X"]], "cats": ["x"], "Comments": ["c"]}\n'
+        b'{"text": "Gao", "entities": [{"label": "X", "start_offset": 0, "end_offset": 3}], "relations": [{"type": "r"}]}\n'
+    ),
+    "prodigy.jsonl": (
+        b'{"text": "In Gao", "spans": [{"start": 3, "end": 6, "token_start": 1, "token_end": 1, "label": "X", "score": 0.5}], "tokens": '
+        b'[{"text": "In", "start": 0, "end": 2, "id": 0, "ws": true}, {"text": "Gao", "start": 3, "end": 6, "id": 1, "ws": false}], '
+        b'"accept": ["x"], "answer": "accept", "_input_hash": 1, "_annotator_id": "a", "meta": {"score": 0.5, "model": "m", "n": 1}}\n'
+    ),
     "documents.conll": b'-DOCSTART-\t"a"\tO\n\nGao\tS-LOCATION\nfell\tO\n\nRain\tO\n-DOCSTART- O\n',
     "scored.ann": b"T1\tLOCATION 3 6\tGao\n#1\tAnnotatorNotes T1\tscore 0.9 m\nR1\tIn Arg1:T1 Arg2:T1\nT2\tX 0 2;3 6\tIn Gao\n",
     "ours.parquet": parquet_bytes(
@@ -65,7 +83,7 @@ SOUND = {  # name of a file that the reader takes -> sound content
     "a.jsonl.gz": gzip.compress(b'{"text": "Rain"}\n' * 9),
     "a.jsonl.zst": zstandard.ZstdCompressor().compress(b'{"text": "Rain"}\n' * 9),
 }
-FORMAT = {"documents.json": "re3d", "indicators.tsv": "indicators"}
+FORMAT = {"documents.json": "re3d", "indicators.tsv": "indicators", "doccano.jsonl": "doccano", "prodigy.jsonl": "prodigy"}
 BESIDE = {
     "scored.ann": {"scored.txt": b"In Gao, Mali.", "scored.json": b'{"id": "x", "scores": {"topics": {"x": 1}}}'},
     "a.ann": {"a.txt": b"In Gao, Mali."},

@@ -1,5 +1,7 @@
 """Any bytes end as articles that can be written again, or as rejects: random ones, sound files damaged, and what fuzzing has found."""
 
+import json
+
 import pytest
 from fuzz_formats import SOUND, read_any
 from hypothesis import HealthCheck, given, settings
@@ -29,6 +31,28 @@ def damaged(draw, content):
 @given(data=st.data())
 def test_any_bytes_are_articles_or_rejects(tmp_path, name, data):
     read_any(tmp_path, name, data.draw(st.binary(max_size=200) | damaged(SOUND[name])))
+
+
+VALUES = st.sampled_from([None, True, 0, -1, 2, 10**20, 0.5, "", "x", "\ud83d", [], [0], ["x"], [[]], {}, {"x": 0}, {"choices": 1}])
+
+
+@st.composite
+def misfilled(draw, value):
+    """Return a copy of a JSON value with another value in one place."""
+    if isinstance(value, (dict, list)) and value and draw(st.integers(0, 5)):
+        copy = value.copy()
+        place = draw(st.sampled_from(list(copy) if isinstance(copy, dict) else range(len(copy))))
+        copy[place] = draw(misfilled(copy[place]))
+        return copy
+    return draw(VALUES)
+
+
+@pytest.mark.parametrize("name", ["a.jsonl", "a.json", "min.json", "doccano.jsonl", "prodigy.jsonl"])
+@settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+def test_any_value_in_any_place_is_read_or_rejected(tmp_path, name, data):
+    rows = [SOUND[name]] if name.endswith(".json") else SOUND[name].splitlines()
+    read_any(tmp_path, name, b"\n".join(json.dumps(data.draw(misfilled(json.loads(row)))).encode() for row in rows))
 
 
 FOUND = [

@@ -136,6 +136,7 @@ def test_standard_input_is_jsonl_unless_said_otherwise(monkeypatch):
 CONTENT = {
     "text": "Rain.", "annotated": "---\nid: b\n---\nRain.", "jsonl": '{"text": "Rain."}', "csv": "text\nRain.\n", "tsv": "text\nRain.\n",
     "html": "<html><body><p>Rain.</p></body></html>", "conll": "Rain. O", "indicators": "Rain.\t1",
+    "labelstudio": '[{"data": {"text": "Rain."}}]', "doccano": '{"text": "Rain."}', "prodigy": '{"text": "Rain."}',
 }  # fmt: skip
 
 

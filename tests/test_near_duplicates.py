@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sitrep.articles import Article
-from sitrep.near_duplicates import SHINGLE_WORDS, THRESHOLD, NearDuplicates, group_near_duplicates, shingle
+from sitrep.near_duplicates import SHINGLE_WORDS, THRESHOLD, NearDuplicates, Stream, group_near_duplicates, shingle
 
 LONG = " ".join(f"word{number}" for number in range(60))  # 56 shingles
 
@@ -113,3 +113,20 @@ def test_no_article_has_no_group():
 def test_help_does_not_wait_for_the_library():
     code = "import sys, sitrep.jobs; print('datasketch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "False"
+
+
+def test_a_stream_finds_what_came_before():
+    stream = Stream()
+    found = [stream.add(text) for text in (LONG, "Rain fell.", f"{LONG} again", LONG, "Rain fell.", f"{LONG} and again")]
+    positions = [[position for position, _ in alike] for alike in found]
+    assert positions == [[], [], [0], [0], [1], [2, 0]]
+    assert found[3] == [(0, 1.0)] and found[2][0][1] == pytest.approx(56 / 57)
+
+
+def test_a_stream_of_one_family_keeps_few_and_finds_all():
+    stream = Stream()
+    words = LONG.split()
+    found = [stream.add(" ".join([*words[:n], "again", *words[n:]])) for n in range(50)]
+    assert all(found[1:]) and max(map(len, found)) <= Stream.MAX_ALIKE
+    equal = [stream.add("Rain fell.") for _ in range(20)]
+    assert [len(alike) for alike in equal] == [0, 1, 2, 3, 4, *[5] * 15]

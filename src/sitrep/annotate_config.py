@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
-from sitrep.config import DataConfig
+from sitrep.config import SPLITS, DataConfig
 from sitrep.errors import did_you_mean, require
+
+FIXES = ("safe", "offsets")
+FAIL_ON = ("error", "warning", "never")
 
 
 @dataclass(frozen=True)
@@ -49,7 +53,94 @@ class SplitConfig:
     data: DataConfig
 
 
-ACTIONS: dict[str, type] = {"convert": ConvertConfig, "counts": CountsConfig, "split": SplitConfig}
+@dataclass(frozen=True)
+class ImportConfig:
+    """configs/action/import.yaml"""
+
+    action: ActionConfig
+    data: DataConfig
+    input: str
+    format: str | None
+    text_dir: str | None
+    text_field: str
+    id_field: str
+    annotator: str | None
+    checked: bool
+    update: bool
+    split: str | None
+    into: str
+    predictions: str | None
+
+    def __post_init__(self) -> None:
+        require(self.split in (None, *SPLITS), f"split={self.split!r} is no split{did_you_mean(str(self.split), SPLITS)}")
+        require(bool(self.into) and not set(Path(self.into).parts) & {"..", "/"}, f"into={self.into!r} must name a folder below data.path")
+        require(
+            self.data.split_by != "file",
+            f"data.split_by=file takes the split of {self.data.path} from the names of its files: convert {self.input} into one that is "
+            "named after a split, such as imported/train.jsonl",
+        )
+
+
+@dataclass(frozen=True)
+class CheckConfig:
+    """configs/action/check.yaml"""
+
+    action: ActionConfig
+    data: DataConfig | None
+    input: str | None
+    format: str | None
+    text_dir: str | None
+    text_field: str
+    id_field: str
+    annotator: str | None
+    labels: list[str] | None
+    report: str | None
+    fix: str | None
+    output: str | None
+    data_yaml: str | None
+    fail_on: str
+
+    def __post_init__(self) -> None:
+        require((self.data is None) != (self.input is None), "give either input=PATH or data=NAME: what is to be checked")
+        require(self.fix is None or self.fix in FIXES, f"fix={self.fix} is unknown{did_you_mean(str(self.fix), FIXES)}")
+        require(self.fix is None or self.output is not None, "fix= writes a repaired copy, never the original; give output=PATH")
+        require(self.output is None or self.fix is not None, f"output={self.output} is where fix= writes; give fix=safe too")
+        require(self.report is None or self.report.endswith(".html"), f"report={self.report} must end in .html; the JSON stands beside it")
+        require(self.data_yaml is None or self.data_yaml.endswith(".yaml"), f"data_yaml={self.data_yaml} must end in .yaml")
+        require(self.fail_on in FAIL_ON, f"fail_on={self.fail_on} is unknown{did_you_mean(self.fail_on, FAIL_ON)}")
+        if self.data is not None:
+            given = [name for name in ("format", "text_dir", "labels", "annotator") if getattr(self, name) is not None]
+            require(not given, f"{', '.join(f'{name}=' for name in given)} goes with input=; with data= it is data.{(given or [''])[0]}=")
+
+
+@dataclass(frozen=True)
+class AgreementConfig:
+    """configs/action/agreement.yaml"""
+
+    action: ActionConfig
+    a: str
+    b: str
+    format: str | None
+    text_dir: str | None
+    annotator_a: str | None
+    annotator_b: str | None
+    output: str | None
+
+    def __post_init__(self) -> None:
+        require(
+            (self.a, self.annotator_a) != (self.b, self.annotator_b),
+            f"a={self.a} is compared with itself; give another b=, or the annotators of one export as annotator_a= and annotator_b=",
+        )
+
+
+ACTIONS: dict[str, type] = {
+    "agreement": AgreementConfig,
+    "check": CheckConfig,
+    "convert": ConvertConfig,
+    "counts": CountsConfig,
+    "import": ImportConfig,
+    "split": SplitConfig,
+}
 
 
 def action_schema(name: str) -> type:

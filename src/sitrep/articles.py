@@ -13,7 +13,7 @@ from typing import Any
 
 from sitrep.errors import InputError
 
-ROW_ENDINGS = (".jsonl", ".json", ".csv", ".tsv", ".parquet")  # of files in which an article has one line or row, whatever its text
+ROW_ENDINGS = (".jsonl", ".json", ".csv", ".tsv", ".parquet", ".ann")  # of files in which lines are not those of the text
 SEPARATOR = ";"  # between class labels in one string, as columns of tables hold them
 SCORE_DECIMALS = 4  # places of the scores in files
 
@@ -73,12 +73,14 @@ class Article:
 
     def where(self, span: Span | None = None) -> str:
         """Return `file:line: article 'id'`, to open an error message with; the line is the span's where that is known."""
-        if self.source is None:
-            return f"article {self.id!r}"
-        line = self.source.line
-        if span is not None and not self.source.path.removesuffix(".gz").removesuffix(".zst").endswith(ROW_ENDINGS):
-            line += self.text.count("\n", 0, span.start)
-        return f"{self.source.path}:{line}: article {self.id!r}"
+        source = self.source_of(span)
+        return f"{source}: article {self.id!r}" if source else f"article {self.id!r}"
+
+    def source_of(self, span: Span | None = None) -> Source | None:
+        """Return where the article, or a span of it, stands in its file, if that is known."""
+        if self.source is None or span is None or self.source.path.removesuffix(".gz").removesuffix(".zst").endswith(ROW_ENDINGS):
+            return self.source
+        return Source(self.source.path, self.source.line + self.text.count("\n", 0, span.start))
 
     def classes(self, field_name: str) -> tuple[str, ...] | None:
         """Return the class labels of `field_name`, found in `labels` or at top level, or None if the article has no such field.

@@ -6,6 +6,7 @@ Positions and offsets count code points. Of n characters, arrays over ends of to
 from __future__ import annotations
 
 import unicodedata
+from functools import lru_cache
 
 import numpy as np
 
@@ -58,6 +59,7 @@ class Characters:
         return np.select([is_lower, is_upper, rest_is_lower], chosen, CASES.index("mixed"))
 
 
+@lru_cache(maxsize=1 << 14)
 def kind_of(char: str) -> int:
     """Return the kinds of a character, as bits. Joiners and marks belong to the word around them."""
     is_mark = unicodedata.category(char)[0] == "M" or char in JOINERS

@@ -94,14 +94,19 @@ def check_classes(article: Article, field: str, kind: str, labels: Sequence[str]
         answer = values[0].casefold()
         values = (labels[0],) if answer in ("true", "yes", "1") else () if answer in ("false", "no", "0") else values
     values = tuple(value for value in values if value not in drop)
+    check_declared(article, field, values, labels)
+    if kind == "multi-class" and len(values) != 1:
+        raise InputError(f"{article.where()}: {field} must hold exactly one label, found {list(values)}")
+    return article.with_classes(field, values)
+
+
+def check_declared(article: Article, field: str, values: Sequence[str], labels: Sequence[str]) -> None:
+    """Demand that the class labels `values` of an article are declared, and stand once each."""
     for value in values:
         if value not in labels:
             raise _undeclared(article.where(), value, field, labels)
     if len(set(values)) < len(values):
         raise InputError(f"{article.where()}: a label stands twice in {field}: {', '.join(values)}")
-    if kind == "multi-class" and len(values) != 1:
-        raise InputError(f"{article.where()}: {field} must hold exactly one label, found {list(values)}")
-    return article.with_classes(field, values)
 
 
 def _undeclared(where: str, label: str, field: str, labels: Sequence[str], on: str = "") -> InputError:

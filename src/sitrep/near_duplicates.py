@@ -66,6 +66,37 @@ class NearDuplicates:
         return (self.articles[position], similarity) if found else None
 
 
+class Stream:
+    """Texts looked up among those before them, of which only hashed shingles are kept; a text is known by its position.
+
+    A text with MAX_ALIKE near-duplicates is not kept: who resembles it most likely resembles one of these, and a cluster of n texts takes
+    n steps, not n^2.
+    """
+
+    MAX_ALIKE = 5
+
+    def __init__(self) -> None:
+        self._index = _Index()
+        self._positions: list[int] = []  # of the sets in the index
+        self._equal: dict[bytes, list[int]] = {}  # digest of the shingles -> the first texts that have them
+        self._n = 0
+
+    def add(self, text: str) -> list[tuple[int, float]]:
+        """Return the positions of earlier near-duplicates with their similarity, the most similar first, and add the text."""
+        shingles = shingle(text)
+        position, self._n = self._n, self._n + 1
+        equal = self._equal.setdefault(hashlib.blake2b(shingles.tobytes(), digest_size=16).digest(), [])
+        before = list(equal)
+        if len(equal) < self.MAX_ALIKE:
+            equal.append(position)
+        if before:
+            return [(other, 1.0) for other in before]
+        found = self._index.find(shingles, add=True, most=self.MAX_ALIKE)
+        if len(self._index.sets) > len(self._positions):
+            self._positions.append(position)
+        return sorted(((self._positions[index], similarity) for index, similarity in found), key=lambda pair: (-pair[1], pair[0]))
+
+
 def shingle(text: str) -> np.ndarray:
     """Return the sorted 64-bit hashes of a text's shingles; of a text without letters and digits, that of its other characters."""
     words = words_of(text)
@@ -99,13 +130,14 @@ class _Index:
         """Add a set that is not in the index yet."""
         self._insert(shingles, self._sketch(shingles))
 
-    def find(self, shingles: np.ndarray, *, add: bool = False) -> list[tuple[int, float]]:
-        """Return the positions of the near-duplicates, in order, and their similarity; then `add` the set."""
+    def find(self, shingles: np.ndarray, *, add: bool = False, most: int | None = None) -> list[tuple[int, float]]:
+        """Return the positions of the near-duplicates, in order, and their similarity; then `add` the set, if it has fewer than `most`."""
         sketch = self._sketch(shingles)
         found = [(position, _jaccard(shingles, self.sets[position])) for position in sorted(self.bands.query(sketch))]
-        if add:
+        found = [(position, similarity) for position, similarity in found if similarity >= THRESHOLD]
+        if add and (most is None or len(found) < most):
             self._insert(shingles, sketch)
-        return [(position, similarity) for position, similarity in found if similarity >= THRESHOLD]
+        return found
 
     def _sketch(self, shingles: np.ndarray):  # noqa: ANN202 (datasketch is imported above only)
         sketch = self.empty.copy()

@@ -49,7 +49,8 @@ SCHEMAS: dict[str, type] = {
 JOBS: dict[str, Callable[..., int]] = {name: getattr(jobs, name) for name in (*SCHEMAS, "annotate")}
 PATH_KEYS = {
     "run", "runs", "input", "output", "articles", "text_dir", "text_field", "id_field",  # a column may have any name
-    "annotator", "predicted_by",  # as may a person or a model
+    "annotator", "annotator_a", "annotator_b", "predicted_by",  # as may a person or a model
+    "into", "predictions", "report", "data_yaml", "a", "b",
     "data.path", "data.text_dir", "data.splits_path", "model.path", "model.init_from", "task.leave_out", "distil_from",
 }  # fmt: skip
 

@@ -142,6 +142,47 @@ def count_table(title: str, first: str, columns: Sequence[str], rows: Iterable[t
     return _titled(title, table)
 
 
+def findings_table(rows: Iterable[tuple[str, str, int, int, str, str]]) -> Table:
+    """Return a table of (rule, severity, cases, articles, where the first is, what it says); of the last two what fits on a line."""
+    cells = [(rule, severity, f"{n:,}", f"{m:,}" if m else "", where, " ".join(said.split())) for rule, severity, n, m, where, said in rows]
+    names = ("rule", "severity", "count", "articles")
+    table = Table()
+    for index, name in enumerate(names):
+        table.add_column(name, justify="left" if index < 2 else "right", no_wrap=True)
+    room = console().width - sum(max(map(len, (name, *(row[index] for row in cells)))) + 3 for index, name in enumerate(names)) - 4
+    table.add_column("first example", no_wrap=True)
+    for *row, where, said in cells:
+        place = where if len(where) <= room else f"…{where[1 - room :]}"
+        table.add_row(*row, f"{place}\n{said if len(said) <= room else f'{said[: room - 1]}…'}")
+    return table
+
+
+def agreement_table(measured: dict[str, Any]) -> Group:
+    """Return F1 and kappa per label and for all, then the kappa of each class field."""
+    strict, partial = (measured["f1"].get(name) for name in ("strict", "partial"))
+    words = measured["kappa"]
+    table = _table("label", ["F1 strict", "95 %", "F1 partial", "kappa", "a", "b"])
+    for label in measured["labels"]:
+        row = strict["per_label"][label]
+        counts = [f"{measured['n_mentions'][side].get(label, 0):,}" for side in ("a", "b")]
+        f1s = [percent(row["f1"]), bounds(row["f1_interval"]), percent(partial["per_label"][label]["f1"])]
+        table.add_row(label, *f1s, _kappa(words["per_label"][label]), *counts)
+    if strict:
+        table.add_section()
+        totals = [f"{sum(measured['n_mentions'][side].values()):,}" for side in ("a", "b")]
+        micro = [percent(strict["micro"]["f1"]), bounds(strict["micro"]["f1_interval"]), percent(partial["micro"]["f1"])]
+        table.add_row("all", *micro, _kappa(words["words"]), *totals)
+        table.add_row("of marked words", "", "", "", _kappa(words["marked_words"]), "", "")
+    for name, of in measured["fields"].items():
+        table.add_section()
+        table.add_row(f"{name} (equal in {of['n_equal']} of {of['n_articles']})", "", "", "", _kappa(of["kappa"]), "", "")
+    return _titled(f"{measured['n_articles']:,} articles, {words['n_words']:,} words", table)
+
+
+def _kappa(value: float | None) -> str:
+    return "n/a" if value is None else f"{value:.3f}"
+
+
 def loss_table(title: str, rows: Iterable[tuple[str, int, str]]) -> Group:
     """Return a table of what was lost: kind, how often, and the first of it."""
     table = Table()

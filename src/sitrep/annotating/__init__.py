@@ -5,11 +5,21 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from sitrep.annotating.agreement import agreement
+from sitrep.annotating.check import check
 from sitrep.annotating.convert import convert
 from sitrep.annotating.counts import counts
+from sitrep.annotating.importing import import_articles
 from sitrep.annotating.split import split
 
-JOBS: dict[str, Callable[..., int]] = {"convert": convert, "counts": counts, "split": split}
+JOBS: dict[str, Callable[..., int]] = {
+    "agreement": agreement,
+    "check": check,
+    "convert": convert,
+    "counts": counts,
+    "import": import_articles,
+    "split": split,
+}
 
 
 def annotate(config: Any) -> int:

@@ -16,7 +16,24 @@ from typing import Any, Protocol
 
 from sitrep.articles import Article, Source
 from sitrep.errors import InputError, did_you_mean
-from sitrep.formats import annotated, brat, conll, datasets, docbin, html, indicators, jsonl, listing, parquet, re3d, tables, text
+from sitrep.formats import (
+    annotated,
+    brat,
+    conll,
+    datasets,
+    docbin,
+    doccano,
+    html,
+    indicators,
+    jsonl,
+    labelstudio,
+    listing,
+    parquet,
+    prodigy,
+    re3d,
+    tables,
+    text,
+)
 from sitrep.formats.faults import Lose, Losses, Report
 from sitrep.formats.files import (
     DEFAULT_ID_FIELD,
@@ -54,13 +71,15 @@ class _Markdown:
 
 
 FORMATS: dict[str, Format] = {
-    "annotated": annotated, "brat": brat, "conll": conll, "csv": tables.CSV, "datasets": datasets, "html": html, "indicators": indicators,
-    "jsonl": jsonl, "parquet": parquet, "re3d": re3d, "spacy": docbin, "text": text, "tsv": tables.TSV,
+    "annotated": annotated, "brat": brat, "conll": conll, "csv": tables.CSV, "datasets": datasets, "doccano": doccano, "html": html,
+    "indicators": indicators, "jsonl": jsonl, "labelstudio": labelstudio, "parquet": parquet, "prodigy": prodigy, "re3d": re3d,
+    "spacy": docbin, "text": text, "tsv": tables.TSV,
 }  # fmt: skip
 ENDINGS: dict[str, Format] = {
     ".md": _Markdown(), ".txt": text, ".jsonl": jsonl, ".ann": brat, ".conll": conll, ".html": html, ".htm": html, ".csv": tables.CSV,
-    ".tsv": tables.TSV, ".parquet": parquet, ".spacy": docbin,
+    ".tsv": tables.TSV, ".parquet": parquet, ".spacy": docbin, ".json": labelstudio,
 }  # fmt: skip
+NAMED_ONLY = (".json",)  # endings that much else bears: such files are read where they are themselves the input, not where they lie about
 SIBLINGS = ("brat", "re3d")  # formats of several files that belong together
 
 
@@ -84,7 +103,7 @@ def read_articles(
         path: the file, folder or glob, or the string `-`; README.* and hidden files of a folder are skipped.
         format: a name in `FORMATS`; None chooses by file ending, and JSONL for standard input.
         text_dir: where brat looks for texts that do not stand beside their `.ann`.
-        text_field: the key or column of JSONL, CSV, TSV and Parquet that holds the text.
+        text_field: the key or column that holds the text of a row; in Label Studio, the key of `data`.
         id_field: the one that holds the id; rows need none unless another than `id` is named.
         max_chars: a longer text is rejected; None for no limit.
         exclude: an output, or several, not to be read as input, nor what stands beside them as `<output>.*`.
@@ -227,10 +246,11 @@ def _list(path: Path, format: str | None, exclude: Sequence[str | Path], reject:
     names = set(found)
     files = [file for file in found if not _is_split(file) and not _belongs_to_ann(file, names)]
     if format is None:
-        unknown = [file for file in files if split_name(file)[1] not in ENDINGS]
+        read = ENDINGS.keys() - NAMED_ONLY
+        unknown = [file for file in files if split_name(file)[1] not in read]
         if unknown:
             log.warning("%s: %d files of unknown ending are not read, such as %s", path, len(unknown), unknown[0])
-        files = [file for file in files if split_name(file)[1] in ENDINGS]
+        files = [file for file in files if split_name(file)[1] in read]
     own = getattr(FORMATS[format], "FILES", ()) if format else ()
     if own:
         files = [file for file in files if any(_unpacked(file).match(pattern) for pattern in own)]

@@ -151,6 +151,19 @@ def format_article(article: Article, target: Target) -> str:
     return f"---\n{_front_matter(article, target)}---\n{_mark(article, target)}\n"
 
 
+def replace_article(raw: str, article: Article, target: Target) -> str:
+    """Return the file `raw` with the labels of `article`, whose text it holds; what did not change stands as it was written."""
+    old = parse(raw, Path(article.source.path if article.source else ""))
+    match = FRONT_MATTER.match(raw)
+    assert match
+    body = raw[match.end() :]
+    front = raw[: match.end()]
+    if (old.labels, old.extra) != (article.labels, article.extra):
+        front = f"---\n{_front_matter(article, target)}---\n"
+    before, after = body[: len(body) - len(body.lstrip("\r\n"))], body[len(body.rstrip("\r\n")) :]
+    return f"{front}{before}{_mark(article, target)}{after}"
+
+
 def _front_matter(article: Article, target: Target) -> str:
     """Return the front matter; what reads otherwise than it stood in the article is reported."""
     article_id = article.id if article.id.strip() else "article"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -17,6 +17,8 @@ from sitrep.formats.marks import spans_of
 KNOWN_KEYS = {"id", "text", "spans", "labels", "scores"}
 MAX_DEPTH = 100  # of nested values; Python's own limit depends on who calls, so that what was read might not be written
 SURROGATE = re.compile("[\ud800-\udfff]")
+BLANK = re.compile("[ \t\r\n]*")
+DECODER = json.JSONDecoder()
 
 
 def parse_json(text: str, source: Source) -> Any:
@@ -29,11 +31,55 @@ def parse_json(text: str, source: Source) -> Any:
         value = json.loads(text)
     except (ValueError, RecursionError) as error:  # ValueError: also a whole number of thousands of digits
         raise RowError(Source(source.path, source.line + getattr(error, "lineno", 1) - 1), f"not JSON: {error}") from error
+    _check_value(value, text, source)
+    return value
+
+
+def parse_array(text: str, source: Source) -> Iterator[tuple[Source, Any]]:
+    """Yield the elements of a JSON array, each with the line in which it begins; any other value as if it stood in an array alone.
+
+    Raises:
+        RowError: as `parse_json` does; the elements before come first.
+    """
+    position, line, counted = _skip(text, 0), source.line, 0
+    if text[position : position + 1] != "[":
+        yield source, parse_json(text, source)
+        return
+    position = _skip(text, position + 1)
+    while text[position : position + 1] != "]":
+        line, counted = line + text.count("\n", counted, position), position
+        begin = Source(source.path, line)
+        try:
+            value, end = DECODER.raw_decode(text, position)
+        except (ValueError, RecursionError) as error:
+            raise RowError(Source(source.path, getattr(error, "lineno", line)), f"not JSON: {error}") from error
+        _check_value(value, text[position:end], begin)
+        yield begin, value
+        position = _skip(text, end)
+        if text[position : position + 1] == ",":
+            position = _skip(text, position + 1)
+        elif text[position : position + 1] != "]":
+            raise _no_array(text, position, source)
+    if (rest := _skip(text, position + 1)) < len(text):
+        raise _no_array(text, rest, source)
+
+
+def _skip(text: str, position: int) -> int:
+    return BLANK.match(text, position).end()  # type: ignore[union-attr]
+
+
+def _no_array(text: str, position: int, source: Source) -> RowError:
+    found = text[position : position + 20]
+    how = f"found {found!r}" if found else "the file ends"
+    return RowError(Source(source.path, source.line + text.count("\n", 0, position)), f"not JSON: {how} where an array goes on or is over")
+
+
+def _check_value(value: Any, text: str, source: Source) -> None:
+    """Demand of a value that was parsed from `text` that it can be written again."""
     if text.count("[") + text.count("{") > MAX_DEPTH and _is_deep(value):
         raise RowError(source, f"values are nested more than {MAX_DEPTH} deep; flatten them")
     if re.search(r"\\u[dD]", text):
         check_characters(value, source)
-    return value
 
 
 def _is_deep(value: Any) -> bool:

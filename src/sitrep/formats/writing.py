@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
 import unicodedata
 from bisect import bisect_left
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from sitrep.articles import Article, Span
 from sitrep.errors import InputError
 from sitrep.formats.faults import Lose, Loss, Losses
 from sitrep.formats.files import replacing
 
+MODEL = "sitrep"  # who predicted, where nobody says
 UNSAFE = re.compile(r"[^\w.,=+-]+")  # in the name of a file, on one file system or another
 RESERVED = re.compile(r"readme(\..*)?|(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)  # skipped by our readers; devices of Windows
 MAX_NAME_BYTES = 120
@@ -66,6 +69,25 @@ def lose_all_but(article: Article, target: Target, *kept: str) -> None:
     if "extra" not in kept:
         for name in article.extra:
             target.lose(Loss(article.id, "other fields", name))
+
+
+def json_fields(article: Article, target: Target, taken: Container[str]) -> dict[str, Any]:
+    """Return the other fields of an article that JSON can hold, but for those whose names are `taken`; what is left out is lost."""
+    fields = {}
+    for name, value in article.extra.items():
+        if name in taken or not _is_json(value):
+            target.lose(Loss(article.id, "other fields", name))
+        else:
+            fields[name] = value
+    return fields
+
+
+def _is_json(value: Any) -> bool:
+    try:
+        json.dumps(value, allow_nan=False)
+    except (TypeError, ValueError):
+        return False
+    return True
 
 
 def is_text(article: Article, target: Target) -> bool:

@@ -1,0 +1,287 @@
+"""The data doctor's rules for one article: each a function that yields what it finds. What an article cannot tell is in facts.py."""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right, insort
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from functools import cached_property
+
+from sitrep.articles import Article, Source, Span
+from sitrep.boundaries import splits_word, stray_punctuation
+from sitrep.errors import nearest
+from sitrep.findings import ERROR, NOTE, WARNING, Finding, Repair
+from sitrep.formats import faults as kinds
+from sitrep.formats.faults import Fault, Mark
+from sitrep.labels import ENTITIES
+from sitrep.leaks import WORD
+from sitrep.offsets import Moved, find_moved
+
+SHOWN_CHARS = 60  # of a mark, in a message
+ALIKE = str.maketrans({"‘": "'", "’": "'", "“": '"', "”": '"', "«": '"', "»": '"', "`": "'", "–": "-", "—": "-", "\u00a0": " "})
+
+
+class Subject:
+    """An article with its marks and their faults, as the rules look at it."""
+
+    def __init__(self, article: Article, faults: Sequence[Fault] = (), declared: Mapping[str, Sequence[str]] | None = None) -> None:
+        """Args: declared: the labels of mentions (ENTITIES) and class fields; of a field that it lacks any may occur."""
+        self.article, self.text, self.faults, self.declared = article, article.text, faults, declared or {}
+        self._unplaced = article.source or Source(f"article {article.id}")
+        sources = {_key(fault.mark): fault.mark.source for fault in faults if fault.kind == kinds.SURFACE}
+        self.marks = [Mark(span.start, span.end, span.label, None, self._unplaced) for span in article.spans]
+        if sources:
+            self.marks = [replace(mark, source=sources.get(_key(mark), self._unplaced)) for mark in self.marks]
+
+    def source(self, mark: Mark) -> Source:
+        """Return where a mark stands: that of a span is looked for only when it is asked for."""
+        if mark.source is not self._unplaced:
+            return mark.source
+        return self.article.source_of(Span(mark.start, mark.end, mark.label)) or self._unplaced
+
+    @cached_property
+    def moved(self) -> dict[tuple[int, int, str], Moved]:
+        """Where marks belong whose offsets were counted otherwise, by start, end and label."""
+        misread = [
+            fault.mark for fault in self.faults if fault.kind in (kinds.SURFACE, kinds.OUTSIDE) and not _says_the_same(fault, self.text)
+        ]
+        keys = {_key(mark) for mark in misread}
+        sound = [mark for mark in self.marks if _key(mark) not in keys]
+        return {_key(mark): moved for mark, moved in find_moved(self.text, sound, misread).items()}
+
+    @cached_property
+    def in_place(self) -> list[Mark]:
+        """The marks of the article that stand where they belong, as far as anybody can tell."""
+        return [mark for mark in self.marks if _key(mark) not in self.moved] if self.moved else self.marks
+
+    @cached_property
+    def placed(self) -> list[Mark]:
+        """All marks where they belong: those of `in_place`, and the others moved."""
+        if not self.moved:
+            return self.marks
+        marks = {_key(fault.mark): fault.mark for fault in self.faults} | {_key(mark): mark for mark in self.marks}
+        return self.in_place + [replace(marks[key], start=to.span[0], end=to.span[1]) for key, to in self.moved.items()]
+
+    @cached_property
+    def mended(self) -> Article:
+        """The article with its marks where they belong."""
+        spans = (Span(mark.start, mark.end, mark.label) for mark in self.placed)
+        return replace(self.article, spans=tuple(spans)) if self.moved else self.article
+
+    def finding(self, rule: str, severity: str, mark: Mark, message: str, repair: Repair | None = None, **more: object) -> Finding:
+        """Return a finding about a mark."""
+        where = str(self.source(mark))
+        return Finding(rule, severity, self.article.id, where, message, mark.start, mark.end, mark.label, repair, **more)  # type: ignore[arg-type]
+
+    def said(self, start: int, end: int) -> str:
+        """Return the text between two offsets as a message quotes it."""
+        text = self.text[start:end]
+        return repr(text if len(text) <= SHOWN_CHARS else text[: SHOWN_CHARS - 3] + "...")
+
+
+def _key(mark: Mark | Span) -> tuple[int, int, str]:
+    return mark.start, mark.end, mark.label
+
+
+def _says_the_same(fault: Fault, text: str) -> bool:
+    """Say whether what the file states differs from the text in white space and the form of quotes and dashes only."""
+    mark = fault.mark
+    if fault.kind != kinds.SURFACE or mark.surface is None:
+        return False
+    return _plain(mark.surface) == _plain(text[mark.start : mark.end])
+
+
+def _plain(text: str) -> str:
+    return "".join(text.translate(ALIKE).replace('"', "'").split())
+
+
+def check_offsets(subject: Subject) -> Iterator[Finding]:
+    """Marks whose offsets were counted in other units, or from another beginning."""
+    marks = {_key(mark): mark for mark in subject.marks} | {_key(fault.mark): fault.mark for fault in subject.faults}
+    for key, moved in subject.moved.items():
+        start, end = moved.span
+        how = f"[{key[0]}, {key[1]}) is {subject.said(*key[:2])}; {'' if moved.units.startswith('shifted') else 'counted '}{moved.units}"
+        message = f"{how} it is [{start}, {end}) {subject.said(start, end)}" + (", as the file says" if moved.is_stated else "")
+        repair = Repair(moved.span, safe=moved.is_stated, is_offset=True)
+        yield subject.finding("offsets", ERROR, marks[key], message, repair, kind=moved.units)
+
+
+def check_faults(subject: Subject) -> Iterator[Finding]:
+    """Marks that do not fit the text, and are not merely counted otherwise."""
+    rules = {kinds.EMPTY: "empty", kinds.OUTSIDE: "outside", kinds.DISCONTINUOUS: "gaps"}
+    for fault in subject.faults:
+        mark = fault.mark
+        if _key(mark) in subject.moved:
+            continue
+        if fault.kind == kinds.SURFACE:
+            same = _says_the_same(fault, subject.text)
+            message = f"the text reads {subject.said(mark.start, mark.end)}, the file says {mark.surface!r}"
+            yield subject.finding("value", WARNING if same else ERROR, mark, message)
+        elif fault.kind == kinds.DUPLICATE:
+            yield subject.finding("duplicate", ERROR, mark, fault.reason, Repair(None, safe=True))
+        else:
+            message = f"{mark.label} [{mark.start}, {mark.end}) in a text of {len(subject.text):,} characters"
+            message += f"; the file says {mark.surface!r}" if mark.surface else ""
+            yield subject.finding(rules[fault.kind], ERROR, mark, message if fault.kind != kinds.DISCONTINUOUS else fault.reason)
+
+
+def check_duplicates(subject: Subject) -> Iterator[Finding]:
+    """Marks of the same offsets and label as one before."""
+    seen: set[tuple[int, int, str]] = set()
+    for mark in subject.marks:
+        if _key(mark) in seen:
+            message = f"{mark.label} {subject.said(mark.start, mark.end)} is marked twice"
+            yield subject.finding("duplicate", ERROR, mark, message, Repair(None, safe=True))
+        seen.add(_key(mark))
+
+
+def check_labels(subject: Subject) -> Iterator[Finding]:
+    """Labels of mentions that are not declared."""
+    if ENTITIES not in subject.declared:
+        return
+    others = [fault.mark for fault in subject.faults if fault.kind not in (kinds.SURFACE, kinds.DUPLICATE)]
+    for mark in [*subject.marks, *others]:
+        if mark.label not in subject.declared[ENTITIES]:
+            yield subject.finding("label", ERROR, mark, _undeclared(mark.label, subject.declared[ENTITIES]))
+
+
+def check_classes(subject: Subject) -> Iterator[Finding]:
+    """Class labels that are not declared, and articles that lack a field of which labels are."""
+    article, where = subject.article, str(subject.article.source)
+    for field, labels in subject.declared.items():
+        if field == ENTITIES:
+            continue
+        values = article.classes(field)
+        if values is None:
+            yield Finding("no-class", WARNING, article.id, where, f"has no field {field!r}")
+        for value in values or ():
+            if value not in labels:
+                yield Finding("label", ERROR, article.id, where, f"{field}: {_undeclared(value, labels)}", label=value)
+
+
+def _undeclared(label: str, labels: Sequence[str]) -> str:
+    hint = nearest(label, labels)
+    return f"{label!r} is not declared" + (f"; did you mean {hint!r}?" if hint else "")
+
+
+def check_edges(subject: Subject) -> Iterator[Finding]:
+    """White space and punctuation at the ends of marks, and ends inside a word."""
+    text = subject.text
+    for mark in subject.in_place:
+        inner = text[mark.start : mark.end]
+        start = mark.start + len(inner) - len(inner.lstrip())
+        end = mark.end - (len(inner) - len(inner.rstrip()))
+        if end - start < len(inner):
+            repair = Repair((start, end), safe=True) if start < end else None
+            yield subject.finding("space", WARNING, mark, f"{subject.said(mark.start, mark.end)} holds white space at an end", repair)
+        if start >= end:
+            continue
+        if (kept := stray_punctuation(text, start, end)) != (start, end) and kept[0] < kept[1]:
+            message = f"{subject.said(start, end)} without the punctuation is {subject.said(*kept)}"
+            yield subject.finding("punctuation", WARNING, mark, message, Repair(kept, safe=False))
+        if splits_word(text, mark.start) or splits_word(text, mark.end):
+            whole = _whole_words(text, mark.start, mark.end)
+            message = f"{subject.said(mark.start, mark.end)} is part of {subject.said(*whole)}"
+            yield subject.finding("inside-word", WARNING, mark, message, Repair(whole, safe=False))
+
+
+def _whole_words(text: str, start: int, end: int) -> tuple[int, int]:
+    while splits_word(text, start):
+        start -= 1
+    while splits_word(text, end):
+        end += 1
+    return start, end
+
+
+def check_overlaps(subject: Subject) -> Iterator[Finding]:
+    """Pairs of marks that share a character, counted by a sweep: a finding is a mark with all those before it that it overlaps.
+
+    Sorted by start, the longer first, an earlier mark overlaps if it ends behind the start of this one, and holds it if it ends no earlier.
+    Marks of the same offsets and label are duplicates and make no pair.
+    """
+    marks = sorted({_key(mark): mark for mark in subject.placed}.values(), key=lambda mark: (mark.start, -mark.end, mark.label))
+    ends: list[int] = []
+    places: Counter[tuple[int, int]] = Counter()
+    furthest: Mark | None = None
+    for mark in marks:
+        n_overlapped = len(ends) - bisect_right(ends, mark.start)
+        n_equal = places[mark.start, mark.end]
+        n_holding = len(ends) - bisect_left(ends, mark.end) - n_equal
+        for kind, n in (("same characters", n_equal), ("nested", n_holding), ("crossing", n_overlapped - n_equal - n_holding)):
+            if n and furthest:
+                how = f"overlaps {furthest.label} {subject.said(furthest.start, furthest.end)}" + (
+                    f" and {n_overlapped - 1} more" if n_overlapped > 1 else ""
+                )
+                yield subject.finding(
+                    "overlap", WARNING, mark, f"{mark.label} {subject.said(mark.start, mark.end)} {how} ({kind})", n=n, kind=kind
+                )
+        insort(ends, mark.end)
+        places[mark.start, mark.end] += 1
+        furthest = mark if furthest is None or mark.end >= furthest.end else furthest
+
+
+def check_repeats(subject: Subject) -> Iterator[Finding]:
+    """Names that are marked elsewhere in the article and not here: whole words of the same case, outside all marks."""
+    names: dict[str, Mark] = {}
+    for mark in subject.placed:
+        names.setdefault(subject.text[mark.start : mark.end].strip(), mark)
+    by_word: dict[str, list[tuple[int, str, Mark]]] = {}  # a word -> the names that begin with it, the longest first, and how far behind
+    for name, mark in sorted(names.items(), key=lambda item: -len(item[0])):
+        if _is_name(name) and (word := WORD.search(name)):
+            by_word.setdefault(word[0], []).append((word.start(), name, mark))
+    for first, last in _gaps(subject) if by_word else ():
+        free_from = first
+        for word in WORD.finditer(subject.text, first, last):
+            for at, name, mark in by_word.get(word[0], ()):
+                start = word.start() - at
+                end = start + len(name)
+                if start < free_from or end > last or not _stands_alone(subject.text, name, start):
+                    continue
+                repeat = Mark(start, end, mark.label, None, subject.article.source_of(Span(start, end, mark.label)) or mark.source)
+                yield subject.finding(
+                    "unmarked", WARNING, repeat, f"{name!r} is {mark.label} at [{mark.start}, {mark.end}), and not marked here"
+                )
+                free_from = end
+                break
+
+
+def _gaps(subject: Subject) -> Iterator[tuple[int, int]]:
+    """Yield the stretches of the text that no mark covers."""
+    position = 0
+    for start, end in sorted((mark.start, mark.end) for mark in subject.placed):
+        if start > position:
+            yield position, start
+        position = max(position, end)
+    yield position, len(subject.text)
+
+
+def _stands_alone(text: str, name: str, start: int) -> bool:
+    """Say whether a name stands there, and no letter or digit touches it."""
+    return text.startswith(name, start) and not splits_word(text, start) and not splits_word(text, start + len(name))
+
+
+def _is_name(surface: str) -> bool:
+    """Say whether words are told apart as a name: by a capital, or in a script that has none."""
+    return len(surface) > 1 and any(char.isalpha() and char.upper() == char for char in surface)
+
+
+def check_text(subject: Subject) -> Iterator[Finding]:
+    """Articles without text, or without any mark."""
+    article = subject.article
+    where = str(article.source or f"article {article.id}")
+    if not subject.text.strip():
+        yield Finding("no-text", ERROR, article.id, where, "the article is empty")
+    elif not subject.marks and not subject.faults:
+        yield Finding("no-marks", NOTE, article.id, where, f"{len(subject.text):,} characters, and nothing is marked")
+
+
+CHECKS: tuple[Callable[[Subject], Iterator[Finding]], ...] = (
+    check_text, check_offsets, check_faults, check_duplicates, check_labels, check_classes, check_edges, check_overlaps, check_repeats,
+)  # fmt: skip
+"""All rules for one article."""
+
+
+def check_subject(subject: Subject) -> list[Finding]:
+    """Return what is wrong with one article and its marks."""
+    return [finding for check in CHECKS for finding in check(subject)]

@@ -1,0 +1,149 @@
+r"""Which units offsets were counted in, if not in code points of the text as it stands.
+
+Programs count in UTF-16 units (JavaScript, Java), in bytes of UTF-8 (Go, Rust, C), in a text whose line ends were `\r\n` where ours
+are `\n` or the reverse, or from a text that had more or less at its beginning. Which of these it was is decided per article: by the
+text that the file states for its marks, or, where it states none, by where marks begin and end: a mark that is right cuts no word and
+has no white space at its ends, a shifted one nearly always does.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from sitrep.boundaries import is_sound
+from sitrep.formats.faults import Mark
+
+MIN_SHARE = 0.6  # of the marks that another way of counting moves: at least so many are unsound as they stand,
+MAX_UNSOUND = 0.05  # and at most so many when moved: some marks are wrong in themselves
+MIN_MARKS = 3  # to believe in a constant shift of which the file says nothing
+SMALL_SHIFTS = (1, -1, 2, -2)
+MAX_PLACES = 50  # of a stated text that are looked at
+MAX_SHIFTS = 5  # that are tried
+
+Place = tuple[int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """Where a mark belongs: its offsets in code points, how they were counted, and whether the file's own words bear that out."""
+
+    span: Place
+    units: str
+    is_stated: bool
+
+
+class Counting:
+    """A way to count offsets: `ends[i]` is what it says of the offset i in code points."""
+
+    def __init__(self, units: str, widths: np.ndarray) -> None:
+        self.units = units
+        self.ends = np.append(0, np.cumsum(widths))
+
+    def places(self, stated: np.ndarray) -> np.ndarray:
+        """Return (n, 2) stated offsets in code points, (-1, -1) where there are no such offsets."""
+        found = np.searchsorted(self.ends, stated)
+        exists = (self.ends[np.minimum(found, len(self.ends) - 1)] == stated).all(axis=1, keepdims=True)
+        return np.where(exists, found, -1)
+
+
+def countings(text: str) -> Iterator[Counting]:
+    """Yield the ways to count that differ from code points in this text."""
+    if text.isascii() and "\n" not in text:
+        return
+    codes = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), dtype="<u4")
+    if (codes > 0xFFFF).any():
+        yield Counting("in UTF-16 units", 1 + (codes > 0xFFFF))
+    if (codes > 0x7F).any():
+        yield Counting("in bytes of UTF-8", 1 + (codes > 0x7F) + (codes > 0x7FF) + (codes > 0xFFFF))
+    feeds = codes == 0x0A
+    if not feeds.any():
+        return
+    is_crlf = np.append(feeds[1:], False) & (codes == 0x0D)
+    if is_crlf.any():
+        yield Counting(r"with line ends as \n, which are \r\n here", 1 - is_crlf)
+    else:
+        yield Counting(r"with line ends as \r\n, which are \n here", 1 + feeds)
+
+
+def find_moved(text: str, marks: Sequence[Mark], faulty: Sequence[Mark]) -> dict[Mark, Moved]:
+    """Return where marks belong that were counted otherwise; those that are left out stand where they should, or nobody can tell.
+
+    Args:
+        text: the text of the article.
+        marks: those that fit the text as far as the reader could tell.
+        faulty: those that do not: outside the text, or on other characters than the file states.
+    """
+    stated = [mark for mark in faulty if mark.surface]
+    if stated:
+        return _by_stated_text(text, stated)
+    return _by_boundaries(text, [*marks, *faulty])
+
+
+def _by_stated_text(text: str, marks: Sequence[Mark]) -> dict[Mark, Moved]:
+    """Return where the text that the file states for a mark stands: by the way of counting that explains most, then by the next."""
+    stated = _stated(marks)
+    ways = [(way.units, way.places(stated)) for way in countings(text)]
+    occurrences = {mark: _occurrences(text, mark) for mark in marks}
+    shifts = Counter(mark.start - start for mark, starts in occurrences.items() for start in starts)
+    ways += [(_shifted(shift), stated - shift) for shift, n in shifts.most_common(MAX_SHIFTS) if n > 1]
+    fitting = [(units, _fitting(text, marks, places)) for units, places in ways]
+    moved: dict[Mark, Moved] = {}
+    for units, fits in sorted(fitting, key=lambda way: -len(way[1])):
+        moved = {mark: Moved(place, units, True) for mark, place in fits.items()} | moved
+    for mark in marks:
+        if (starts := occurrences[mark]) and mark not in moved and mark.surface:
+            moved[mark] = Moved((starts[0], starts[0] + len(mark.surface)), _shifted(mark.start - starts[0]), len(starts) == 1)
+    return moved
+
+
+def _stated(marks: Sequence[Mark]) -> np.ndarray:
+    return np.array([(mark.start, mark.end) for mark in marks], dtype=np.int64).reshape(-1, 2)
+
+
+def _fitting(text: str, marks: Sequence[Mark], places: np.ndarray) -> dict[Mark, Place]:
+    """Return the marks on whose new places the text stands that the file states for them."""
+    pairs = zip(marks, places.tolist(), strict=True)
+    return {mark: (start, end) for mark, (start, end) in pairs if start >= 0 and text[start:end] == mark.surface}
+
+
+def _shifted(by: int) -> str:
+    return f"shifted by {by:+}"
+
+
+def _occurrences(text: str, mark: Mark) -> list[int]:
+    """Return where the text that the file states for a mark stands, those nearest to it; whole words, if there are such."""
+    assert mark.surface
+    starts = [match.start() for match in re.finditer(re.escape(mark.surface), text)]
+    starts = [start for start in starts if is_sound(text, start, start + len(mark.surface))] or starts
+    return sorted(starts, key=lambda start: abs(start - mark.start))[:MAX_PLACES]
+
+
+def _by_boundaries(text: str, marks: Sequence[Mark]) -> dict[Mark, Moved]:
+    unsound = np.array([not is_sound(text, mark.start, mark.end) for mark in marks], dtype=bool)
+    if not unsound.any():
+        return {}
+    stated = _stated(marks)
+    ways = [(way.units, way.places(stated), 1) for way in countings(text)]
+    ways += [(_shifted(shift), stated - shift, MIN_MARKS) for shift in SMALL_SHIFTS]
+    best: tuple[int, str, np.ndarray] = (0, "", stated)
+    for units, places, least in ways:
+        changed = (places != stated).any(axis=1)
+        n_changed, n_unsound = int(changed.sum()), int((changed & unsound).sum())
+        if n_changed > best[0] and n_unsound >= max(least, MIN_SHARE * n_changed) and _are_sound(text, places[changed]):
+            best = (n_changed, units, places)
+    moved = (best[2] != stated).any(axis=1).tolist()
+    return {
+        mark: Moved((start, end), best[1], False)
+        for mark, (start, end), is_moved in zip(marks, best[2].tolist(), moved, strict=True)
+        if is_moved and 0 <= start < end <= len(text)
+    }
+
+
+def _are_sound(text: str, places: np.ndarray) -> bool:
+    """Say whether hardly any of the (n, 2) places is unsound."""
+    return sum(not is_sound(text, start, end) for start, end in places.tolist()) <= MAX_UNSOUND * len(places)

@@ -1,0 +1,125 @@
+"""Repairs: what is safe is mended, labels never change, every change is listed, and what was shifted comes back as it was."""
+
+import pytest
+from factories import make_article
+from hypothesis import given, settings
+from test_offsets import COUNTINGS, articles, utf16
+
+from sitrep.articles import Article, Source, Span
+from sitrep.checks import Subject, check_subject
+from sitrep.formats import faults as kinds
+from sitrep.formats.faults import Fault, Mark
+from sitrep.formats.marks import find_fault
+from sitrep.repairs import LEFT_OFF, repair
+
+SOURCE = Source("x.jsonl", 4)
+
+
+def mend(article, faults=(), fix="safe"):
+    return repair(article, faults, check_subject(Subject(article, faults)), fix)
+
+
+def as_read(article, marks):
+    """Return the article of these marks and their faults, as a reader hands them over."""
+    faults = [fault for mark in marks if (fault := find_fault(mark, article.id, article.text))]
+    left_off = [fault.mark for fault in faults if fault.kind != kinds.SURFACE]
+    spans = tuple(Span(mark.start, mark.end, mark.label, mark.score) for mark in marks if mark not in left_off)
+    return Article(article.id, article.text, spans, source=SOURCE), faults
+
+
+def counted_otherwise(article, count, *, surface=True):
+    text = article.text
+    return [
+        Mark(count(text, s.start), count(text, s.end), s.label, article.surface(s) if surface else None, SOURCE, s.score)
+        for s in article.spans
+    ]
+
+
+def test_a_sound_article_stays_the_same():
+    article = make_article("a", "[Ali](PERSON) in [Gao](LOCATION).")
+    assert mend(article) == (article, [])
+
+
+def test_white_space_is_trimmed_and_scores_stay():
+    article = Article("a", "in Gao now", (Span(2, 7, "LOCATION", 0.5),), source=SOURCE)
+    mended, changes = mend(article)
+    assert mended.spans == (Span(3, 6, "LOCATION"),) and mended.spans[0].score == 0.5
+    assert list(map(str, changes)) == ["x.jsonl:4: a: LOCATION [2, 7) ' Gao ' -> LOCATION [3, 6) 'Gao' (space)"]
+
+
+def test_the_second_of_two_equal_marks_goes():
+    span = Span(3, 6, "LOCATION")
+    mended, changes = mend(Article("a", "in Gao", (span, span), source=SOURCE))
+    assert mended.spans == (span,)
+    assert list(map(str, changes)) == ["x.jsonl:4: a: LOCATION [3, 6) 'Gao' -> removed (it stands twice)"]
+
+
+def test_a_mark_that_equals_another_once_trimmed_goes_too():
+    mended, changes = mend(Article("a", "in Gao", (Span(3, 6, "LOCATION"), Span(2, 6, "LOCATION"))))
+    assert mended.spans == (Span(3, 6, "LOCATION"),)
+    assert [change.after is None for change in changes] == [False, True]
+
+
+@pytest.mark.parametrize(
+    "article",
+    [
+        Article("a", "in Gao,", (Span(3, 7, "LOCATION"),)),  # punctuation
+        Article("a", "the campaign", (Span(0, 8, "X"),)),  # half a word
+        Article("a", "in Gao", (Span(3, 6, "A"), Span(3, 6, "B"))),  # two labels
+        Article("a", "in  Gao", (Span(2, 4, "LOCATION"),)),  # nothing but white space
+    ],
+)
+def test_what_needs_a_guess_stays(article):
+    assert mend(article, fix="offsets") == (article, [])
+
+
+def test_marks_without_a_place_are_listed_as_left_off():
+    faults = [Fault(kinds.EMPTY, "a", Mark(2, 2, "LOCATION", None, SOURCE), "why")]
+    mended, changes = mend(Article("a", "in Gao", source=SOURCE), faults)
+    assert mended.spans == ()
+    assert [(change.after, change.why) for change in changes] == [(None, LEFT_OFF)]
+
+
+def test_a_duplicate_that_the_reader_left_off_is_listed():
+    faults = [Fault(kinds.DUPLICATE, "a", Mark(3, 6, "LOCATION", "Gao", SOURCE), "why")]
+    article = Article("a", "in Gao", (Span(3, 6, "LOCATION"),))
+    mended, changes = mend(article, faults)
+    assert mended == article
+    assert list(map(str, changes)) == ["x.jsonl:4: a: LOCATION [3, 6) 'Gao' -> removed (it stands twice)"]
+
+
+def test_a_value_that_will_be_stated_anew_is_listed():
+    article = Article("a", "“Tex”", (Span(0, 5, "PERSON"),))
+    mended, changes = mend(article, [Fault(kinds.SURFACE, "a", Mark(0, 5, "PERSON", "'Tex'", SOURCE), "why")])
+    assert mended == article
+    assert list(map(str, changes)) == ["""x.jsonl:4: a: PERSON [0, 5) "'Tex'" -> PERSON [0, 5) '“Tex”' (as the text reads)"""]
+
+
+def test_offsets_without_a_stated_text_are_moved_only_when_asked():
+    article = make_article("a", "🚁 In [Gao](LOCATION) and [Mopti](LOCATION), then rain.")
+    shifted, faults = as_read(article, counted_otherwise(article, utf16, surface=False))
+    assert mend(shifted, faults) == (shifted, [])
+    mended, changes = mend(shifted, faults, fix="offsets")
+    assert mended.spans == article.spans
+    assert str(changes[0]) == "x.jsonl:4: a: LOCATION [6, 9) 'ao ' -> LOCATION [5, 8) 'Gao' (in UTF-16 units)"
+
+
+@pytest.mark.parametrize("units", COUNTINGS)
+def test_a_mark_beyond_the_end_comes_back_in_the_order_of_the_text(units):
+    article = make_article("a", "🚁é\nIn [Gao](LOCATION) and [Mopti](LOCATION)")
+    shifted, faults = as_read(article, counted_otherwise(article, COUNTINGS[units]))
+    assert kinds.OUTSIDE in {fault.kind for fault in faults}
+    mended, changes = mend(shifted, faults)
+    assert mended.spans == article.spans and len(changes) == 2
+
+
+@settings(max_examples=150, deadline=None)
+@given(articles())
+def test_marks_of_other_units_are_repaired_to_the_original(article):
+    for count in COUNTINGS.values():
+        marks = counted_otherwise(article, count)
+        shifted, faults = as_read(article, marks)
+        mended, changes = mend(shifted, faults)
+        assert sorted(mended.spans) == sorted(article.spans)
+        assert len(changes) == sum(mark.start != span.start for mark, span in zip(marks, article.spans, strict=True))
+        assert mend(mended) == (mended, [])
