@@ -77,10 +77,9 @@ def test_the_examples_of_public_benchmarks_load():
 
 
 def test_the_page_of_formats_lists_them_all_and_says_which_are_written():
-    rows = re.findall(r"^\| (`.*?)\|", (ROOT / "docs" / "formats.md").read_text().partition("\n## ")[0], re.MULTILINE)
-    lines = [line.split("|") for line in (ROOT / "docs" / "formats.md").read_text().splitlines() if line.startswith("| `")]
-    table = {name: cells for cells in lines[: len(rows)] for name in re.findall(r"`(\w+)`", cells[1])}
+    page = (ROOT / "docs" / "formats.md").read_text(encoding="utf-8").partition("\n## ")[0]
+    rows = [line.split("|") for line in page.splitlines() if line.startswith("| `")]
+    table = {name: row for row in rows for name in re.findall(r"`(\w+)`", row[1])}
     assert table.keys() == FORMATS.keys()
-    assert {name for name, cells in table.items() if cells[4].strip() != "no"} == {
-        name for name in FORMATS if hasattr(FORMATS[name], "write")
-    }
+    written = {name for name, module in FORMATS.items() if hasattr(module, "write")}
+    assert {name for name, row in table.items() if row[4].strip() != "no"} == written
