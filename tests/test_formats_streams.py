@@ -6,8 +6,10 @@ import json
 import sys
 
 import pytest
+import spacy
 import zstandard
 from factories import refused, write_files
+from spacy.tokens import DocBin
 
 from sitrep.formats import FORMATS, read_articles
 from sitrep.formats.streams import CHUNK, opened, split_name
@@ -140,10 +142,14 @@ CONTENT = {
 }  # fmt: skip
 
 
+def packed_docs() -> bytes:
+    return DocBin(docs=[spacy.blank("xx")("Rain.")]).to_bytes()
+
+
 @pytest.mark.parametrize("name", FORMATS)
 def test_formats_of_standard_input(monkeypatch, name):
-    standard_input(monkeypatch, CONTENT.get(name, "").encode())
-    if name in CONTENT:
+    standard_input(monkeypatch, packed_docs() if name == "spacy" else CONTENT.get(name, "").encode())
+    if name in CONTENT or name == "spacy":
         assert [article.text for article in read_articles("-", format=name)] == ["Rain."]
     else:
         with refused("standard input", "folder" if name != "parquet" else "save it to a file"):
