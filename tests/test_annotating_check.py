@@ -5,7 +5,7 @@ import json
 
 import pytest
 import yaml
-from factories import make_article, refused, write_files
+from factories import ROOT, make_article, refused, write_files
 from reporting import HOSTILE, open_page
 from test_offsets import utf16
 from tiny import compose, own_data
@@ -261,3 +261,9 @@ def test_a_large_input_makes_a_page_of_bounded_size_that_says_so(tmp_path):
     assert "Shown are the first 200 of 6,000 findings; all stand in r.json." in page
     assert sum(row["rule"] == "space" for row in report(tmp_path / "r.json")["findings"]) == 6000
     assert len(page) < 2_000_000
+
+
+def test_the_articles_of_this_project_hold_no_error(monkeypatch, tmp_path):
+    monkeypatch.chdir(ROOT)
+    assert check("data=articles", f"report={tmp_path / 'r.html'}") == 0
+    assert counts(tmp_path / "r.json").keys() <= {"several-labels", "unmarked", "scarce"}

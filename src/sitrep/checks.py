@@ -99,10 +99,11 @@ def _plain(text: str) -> str:
 def check_offsets(subject: Subject) -> Iterator[Finding]:
     """Marks whose offsets were counted in other units, or from another beginning."""
     marks = {_key(mark): mark for mark in subject.marks} | {_key(fault.mark): fault.mark for fault in subject.faults}
-    for key, moved in subject.moved.items():
+    for key, moved in sorted(subject.moved.items()):
         start, end = moved.span
-        how = f"[{key[0]}, {key[1]}) is {subject.said(*key[:2])}; {'' if moved.units.startswith('shifted') else 'counted '}{moved.units}"
-        message = f"{how} it is [{start}, {end}) {subject.said(start, end)}" + (", as the file says" if moved.is_stated else "")
+        units = moved.units if moved.units.startswith("shifted") else f"counted {moved.units}"
+        message = f"{subject.said(*key[:2])} is {subject.said(start, end)} {units}: [{start}, {end})"
+        message += ", as the file says" if moved.is_stated else ""
         repair = Repair(moved.span, safe=moved.is_stated, is_offset=True)
         yield subject.finding("offsets", ERROR, marks[key], message, repair, kind=moved.units)
 
