@@ -209,14 +209,13 @@ def check_overlaps(subject: Subject) -> Iterator[Finding]:
         n_overlapped = len(ends) - bisect_right(ends, mark.start)
         n_equal = places[mark.start, mark.end]
         n_holding = len(ends) - bisect_left(ends, mark.end) - n_equal
-        for kind, n in (("same characters", n_equal), ("nested", n_holding), ("crossing", n_overlapped - n_equal - n_holding)):
+        counts = {"same characters": n_equal, "nested": n_holding, "crossing": n_overlapped - n_equal - n_holding}
+        for kind, n in counts.items():
             if n and furthest:
-                how = f"overlaps {furthest.label} {subject.said(furthest.start, furthest.end)}" + (
-                    f" and {n_overlapped - 1} more" if n_overlapped > 1 else ""
-                )
-                yield subject.finding(
-                    "overlap", WARNING, mark, f"{mark.label} {subject.said(mark.start, mark.end)} {how} ({kind})", n=n, kind=kind
-                )
+                said = f"{mark.label} {subject.said(mark.start, mark.end)}"
+                said += f" overlaps {furthest.label} {subject.said(furthest.start, furthest.end)}"
+                said += f" and {n_overlapped - 1} more" if n_overlapped > 1 else ""
+                yield subject.finding("overlap", WARNING, mark, f"{said} ({kind}{f': {n}' if n < n_overlapped else ''})", n=n, kind=kind)
         insort(ends, mark.end)
         places[mark.start, mark.end] += 1
         furthest = mark if furthest is None or mark.end >= furthest.end else furthest

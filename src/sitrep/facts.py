@@ -115,7 +115,7 @@ class Facts:
         article = subject.mended
         for span in article.spans:
             surface = surface_of(article, span)
-            labels = self._surfaces[surface]
+            labels = self._surfaces.get(surface, {})
             if len(labels) > 1 and is_unusual(labels, span.label):
                 label, n = max(labels.items(), key=lambda item: item[1])
                 message = f"{surface!r} is {label} {n} times, and {span.label} {_times(labels[span.label])}"

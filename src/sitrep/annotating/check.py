@@ -21,7 +21,7 @@ from sitrep.facts import Facts
 from sitrep.findings import ERROR, NOTE, RULES, WARNING, Finding
 from sitrep.formats import read_articles
 from sitrep.formats.faults import Fault, Losses
-from sitrep.formats.files import RowError
+from sitrep.formats.files import DEFAULT_ID_FIELD, DEFAULT_TEXT_FIELD, RowError
 from sitrep.labels import ENTITIES
 from sitrep.repairs import LEFT_OFF, Change, repair
 from sitrep.reports.check import write_check_report
@@ -113,6 +113,10 @@ def _check_outputs(config: CheckConfig, reading: Reading) -> None:
             raise InputError(f"{key}={value}: exists; it is not written over: choose another, or remove it")
     if config.output and Path(config.output).resolve().is_relative_to(Path(reading.path).resolve()):
         raise InputError(f"output={config.output} lies in what is read; choose a place outside {reading.path}")
+    if config.data_yaml and (config.text_field, config.id_field, config.annotator) != (DEFAULT_TEXT_FIELD, DEFAULT_ID_FIELD, None):
+        raise InputError(
+            "data_yaml=: a data config has no text_field, id_field or annotator; write a copy with action=convert, and check that"
+        )
     for key in ("output", "report", "data_yaml"):
         if (value := getattr(config, key)) and not Path(value).parent.is_dir():
             raise InputError(f"{key}={value}: there is no folder {Path(value).parent}; make it first")
