@@ -7,6 +7,7 @@ import pytest
 from factories import ROOT
 from tiny import compose
 
+from sitrep.formats import FORMATS
 from sitrep.shell import check_arguments, quote_path
 
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), ROOT / "data" / "README.md"]
@@ -73,3 +74,13 @@ def test_the_examples_of_public_benchmarks_load():
     shown = [shlex.split(arguments) for _, command, arguments in shown_commands() if command == "train" and "data.path=" in arguments]
     names = {compose("train", *line).data.name for line in shown if OWN_FIELD not in line}
     assert names == {"own", "re3d", "re3d_conflibert", "insightcrime", "satp"}
+
+
+def test_the_page_of_formats_lists_them_all_and_says_which_are_written():
+    rows = re.findall(r"^\| (`.*?)\|", (ROOT / "docs" / "formats.md").read_text().partition("\n## ")[0], re.MULTILINE)
+    lines = [line.split("|") for line in (ROOT / "docs" / "formats.md").read_text().splitlines() if line.startswith("| `")]
+    table = {name: cells for cells in lines[: len(rows)] for name in re.findall(r"`(\w+)`", cells[1])}
+    assert table.keys() == FORMATS.keys()
+    assert {name for name, cells in table.items() if cells[4].strip() != "no"} == {
+        name for name in FORMATS if hasattr(FORMATS[name], "write")
+    }

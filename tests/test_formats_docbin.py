@@ -8,7 +8,7 @@ from spacy.tokens import DocBin, Span
 from sitrep.articles import Article
 from sitrep.articles import Span as Mention
 from sitrep.formats import read_articles, write_articles
-from sitrep.formats.faults import Losses
+from sitrep.formats.faults import EMPTY, Losses
 
 
 @pytest.fixture
@@ -64,6 +64,26 @@ def test_of_several_groups_sc_is_read_and_the_others_are_lost(tmp_path, nlp):
     assert [span.label for span in article.spans] == ["sc"]
     assert losses.counts == {"groups of spans": 1, "user data": 1}
     assert [str(error) for error in rejected] == [f"{path}:2: 2 groups of spans (a, b), and none is called 'sc'; call one so"]
+
+
+@pytest.mark.parametrize("own", ["[]", "7", '{"id": "a"}', '{"id": "a", "labels": [], "scores": {}, "extra": {}}', "{"])
+def test_user_data_that_is_not_ours_is_a_reject(tmp_path, nlp, own):
+    docs = nlp("Rain"), nlp("Wind")
+    docs[0].user_data["sitrep"] = own
+    path, rejected = save(tmp_path / "x.spacy", *docs, store_user_data=True), []
+    found = [article.text for article in read_articles(path, reject=rejected.append)]
+    assert (found, [error.source.line for error in rejected]) in ((["Wind"], [1]), (["Rain", "Wind"], []))
+    assert bool(rejected) == (own != "[]")  # nothing is no fault
+
+
+def test_empty_spans_are_faults(tmp_path, nlp):
+    doc = nlp("Rain fell")
+    doc.spans["sc"] = [Span(doc, 1, 1, label="X"), Span(doc, 0, 1, label="Y")]
+    path, faults = save(tmp_path / "x.spacy", doc), []
+    (article,) = read_articles(path, report=faults.append)
+    assert [span.label for span in article.spans] == ["Y"] and [fault.kind for fault in faults] == [EMPTY]
+    with refused(f"{path}:1: ", "action=check"):
+        list(read_articles(path))
 
 
 @pytest.mark.parametrize("content", [b"", b"not packed", b"x\x9c\x03\x00\x00\x00\x00\x01"])

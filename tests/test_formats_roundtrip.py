@@ -196,11 +196,18 @@ def random_article(random, number):
     return Article(f"{number}/{text[:3]}", text, tuple(spans), labels, scores, extra)
 
 
+def without_spaces(spans):
+    return tuple(replace(span, label="_".join(span.label.split())) for span in spans)
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("name", LOSSLESS)
+@pytest.mark.parametrize("name", [*LOSSLESS, "brat"])
 def test_five_thousand_articles_come_back_identical(tmp_path, name):
     random = Random(6)
     written = [random_article(random, number) for number in range(5000)]
+    if name == "brat":  # which holds all but NUL characters and labels with white space
+        written = [replace(article, text=article.text.replace("\0", "-"), spans=without_spaces(article.spans)) for article in written]
     back, losses = there_and_back(written, name, tmp_path)
+    back.sort(key=lambda article: int(article.id.partition("/")[0]))
     assert back == written and not losses.counts
     assert [[span.score for span in article.spans] for article in back] == [[span.score for span in article.spans] for article in written]

@@ -2,7 +2,8 @@
 
 To add one, write the module and name it in `FORMATS` and, if its file ending belongs to it alone, in `ENDINGS`. A module whose
 folders hold other files too says which are its own: `FILES`, patterns of file names. What opens through `formats.files` can be packed.
-A module that writes a folder says how its files are called: `FOLDER_FILES`.
+A module that writes a folder says how its files are called, `FOLDER_FILES`; one that writes files beside its own, how their names go on
+behind that: `BESIDE`.
 """
 
 from __future__ import annotations
@@ -26,12 +27,11 @@ from sitrep.formats.files import (
     printable,
     read_text,
     refuse,
-    replacing,
     too_long,
 )
 from sitrep.formats.rows import keep_apart
 from sitrep.formats.streams import STDIN, split_name
-from sitrep.formats.writing import Target, check_replaceable, replacing_folder
+from sitrep.formats.writing import Target, check_replaceable, replacing_files, replacing_folder
 
 __all__ = ["FORMATS", "RowError", "list_files", "read_articles", "write_articles"]
 
@@ -147,7 +147,8 @@ def write_articles(
     own_files = getattr(writer, "FOLDER_FILES", None)
     check_replaceable(path, own_files, overwrite=overwrite)
     path.parent.mkdir(parents=True, exist_ok=True)
-    with replacing_folder(path) if own_files else replacing(path) as temporary:
+    beside = getattr(writer, "BESIDE", ())
+    with replacing_folder(path) if own_files else replacing_files(path, beside) as temporary:
         writer.write(map(keep_apart, articles), temporary, target or Target())
         if check:
             check()

@@ -13,8 +13,9 @@ from __future__ import annotations
 
 import json
 import re
+from bisect import bisect_left
 from codecs import BOM_UTF8
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -177,7 +178,7 @@ def write(articles: Iterable[Article], path: Path, target: Target) -> None:
 
 def _rows(article: Article, target: Target) -> Iterator[str]:
     spans = flat_spans(replace(article, spans=tuple(_taggable(article, target))), target)
-    breaks = [start for start in Sentences(article.text).starts if not any(span.start < start < span.end for span in spans)]
+    breaks = [start for start in Sentences(article.text).starts if not _is_inside(start, spans)]
     rebuilt: list[str] = []
     n_spans = n_breaks = 0
     for start, end in cut(article.text, spans):
@@ -199,6 +200,12 @@ def _rows(article: Article, target: Target) -> Iterator[str]:
     yield "\n"
     if "".join(rebuilt) != article.text:
         target.lose(Loss(article.id, "white space of texts", "read back: a space between tokens, a line end between sentences"))
+
+
+def _is_inside(position: int, spans: Sequence[Span]) -> bool:
+    """Say whether one of the mentions, sorted and flat, begins before and ends behind a position."""
+    before = bisect_left(spans, position, key=lambda span: span.start)
+    return before > 0 and spans[before - 1].end > position
 
 
 def _taggable(article: Article, target: Target) -> Iterator[Span]:

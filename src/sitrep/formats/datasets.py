@@ -98,7 +98,8 @@ def write(articles: Iterable[Article], path: Path, target: Target) -> None:
         is_quiet = datasets.are_progress_bars_disabled()
         datasets.disable_progress_bars()
         try:
-            datasets.Dataset.from_file(f"{folder}/rows.arrow").save_to_disk(path)
+            made = datasets.Dataset.from_file(f"{folder}/rows.arrow")
+            made.save_to_disk(path, num_shards=None if len(made) else 1)  # a set without any file cannot be loaded
         finally:
             if not is_quiet:
                 datasets.enable_progress_bars()

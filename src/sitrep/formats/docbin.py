@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING, Any
 
 from sitrep.articles import Article, Source, Span
 from sitrep.errors import InputError, first_line
-from sitrep.formats.faults import Loss
+from sitrep.formats.faults import Loss, Mark
 from sitrep.formats.files import Context, RowError, read_bytes
+from sitrep.formats.marks import spans_of
 from sitrep.formats.rows import check_characters, parse_json
 from sitrep.formats.streams import STDIN
 from sitrep.formats.tokens import cut
@@ -56,7 +57,11 @@ def read(path: Path, context: Context) -> Iterator[Article]:
             doc = next(docs, None)
             if doc is None:
                 return
-            yield _article(doc, source, context)
+            try:
+                article = _article(doc, source, context)
+            except (TypeError, ValueError, KeyError, AttributeError) as error:  # attributes hold whatever their makers put there
+                raise RowError(source, f"scores, classes or user data of a kind that spaCy does not write: {error!r}") from error
+            yield article
         except RowError as error:
             context.reject(error)
 
@@ -81,7 +86,8 @@ def _article(doc: Doc, source: Source, context: Context) -> Article:
     spans = _spans(doc, article_id, source, context)
     if own:
         labels = {name: tuple(values) for name, values in own["labels"].items()}
-        return Article(article_id, doc.text, spans, labels, own["scores"], own["extra"], source)
+        scores = {name: dict(values) for name, values in own["scores"].items()}
+        return Article(str(article_id), doc.text, spans, labels, scores, dict(own["extra"]), source)
     labels, scores = _classes(doc)
     for key in doc.user_data:
         context.lose(Loss(article_id, "user data", str(key)))
@@ -100,10 +106,11 @@ def _spans(doc: Doc, article_id: str, source: Source, context: Context) -> tuple
     group: Any = groups[chosen] if chosen is not None else ()
     scores = list(group.attrs.get("scores", ())) if chosen is not None else []
     scores = [None if score is None else float(score) for score in scores] if len(scores) == len(group) else [None] * len(group)
-    spans = [Span(span.start_char, span.end_char, span.label_, score) for span, score in zip(group, scores, strict=True)]
-    found = set(spans)
-    ents = [Span(ent.start_char, ent.end_char, ent.label_) for ent in doc.ents]
-    return (*spans, *(ent for ent in ents if ent not in found))
+    marks = [Mark(span.start_char, span.end_char, span.label_, None, source, score) for span, score in zip(group, scores, strict=True)]
+    found = {(mark.start, mark.end, mark.label) for mark in marks}
+    ents = [Mark(ent.start_char, ent.end_char, ent.label_, None, source) for ent in doc.ents]
+    marks += [mark for mark in ents if (mark.start, mark.end, mark.label) not in found]
+    return spans_of(marks, article_id, doc.text, context)
 
 
 def _classes(doc: Doc) -> tuple[dict[str, tuple[str, ...]], dict[str, dict[str, float]]]:

@@ -6,7 +6,8 @@ import os
 import re
 import shutil
 import unicodedata
-from collections.abc import Iterator
+from bisect import bisect_left
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,6 +15,7 @@ from pathlib import Path
 from sitrep.articles import Article, Span
 from sitrep.errors import InputError
 from sitrep.formats.faults import Lose, Loss, Losses
+from sitrep.formats.files import replacing
 
 UNSAFE = re.compile(r"[^\w.,=+-]+")  # in the name of a file, on one file system or another
 RESERVED = re.compile(r"readme(\..*)?|(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)  # skipped by our readers; devices of Windows
@@ -41,11 +43,12 @@ def flat_spans(article: Article, target: Target) -> list[Span]:
     """Return the mentions that do not overlap, sorted; of those that do the longest stays, and the others are lost."""
     kept: list[Span] = []
     for span in sorted(article.spans, key=lambda span: (span.start - span.end, span)):
-        if any(span.start < other.end and other.start < span.end for other in kept):
+        place = bisect_left(kept, span.end, key=lambda other: other.start)  # those before it begin before this one ends
+        if place and kept[place - 1].end > span.start:
             target.lose(Loss(article.id, "overlapping mentions", named(article, span)))
         else:
-            kept.append(span)
-    return sorted(kept)
+            kept.insert(place, span)
+    return kept
 
 
 def named(article: Article, span: Span) -> str:
@@ -93,6 +96,20 @@ class FileNames:
 
 def _folded(name: str) -> str:
     return unicodedata.normalize("NFKC", name).casefold()
+
+
+@contextmanager
+def replacing_files(path: Path, beside: Sequence[str] = ()) -> Iterator[Path]:
+    """Yield a temporary path as `replacing` does; what is written beside it, with its name and one of `beside` behind that, moves along."""
+    with replacing(path) as temporary:
+        moved = [(temporary.with_name(temporary.name + ending), path.with_name(path.name + ending)) for ending in beside]
+        try:
+            yield temporary
+            for made, final in moved:
+                made.replace(final)
+        finally:
+            for made, _ in moved:
+                made.unlink(missing_ok=True)
 
 
 @contextmanager
