@@ -8,9 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sitrep.articles import Article, Source, Span
-from sitrep.checks import Subject, check_subject
+from sitrep.checks import check_subject
 from sitrep.findings import ERROR, NOTE, WARNING, Repair, row_of
 from sitrep.formats.faults import DISCONTINUOUS, DUPLICATE, EMPTY, OUTSIDE, SURFACE, Fault, Mark
+from sitrep.subjects import Subject
 
 SOURCE = Source("a.jsonl", 7)
 

@@ -10,13 +10,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from sitrep.articles import Article, Span
-from sitrep.checks import Subject
 from sitrep.config import SPLITS
 from sitrep.findings import ERROR, NOTE, WARNING, Finding
 from sitrep.formats.faults import SURFACE
 from sitrep.labels import ENTITIES
 from sitrep.near_duplicates import Stream
 from sitrep.scoring import MIN_SUPPORT
+from sitrep.subjects import Subject
 
 MIN_MARKED = 4  # times under its usual label, before another one on the same words is unusual
 MAX_MINORITY = 0.2  # share of an unusual label

@@ -111,7 +111,7 @@ def _stated(marks: Sequence[Mark]) -> np.ndarray:
 def _fitting(text: str, marks: Sequence[Mark], places: np.ndarray) -> dict[Mark, Place]:
     """Return the marks on whose new places the text stands that the file states for them."""
     pairs = zip(marks, places.tolist(), strict=True)
-    return {mark: (start, end) for mark, (start, end) in pairs if start >= 0 and text[start:end] == mark.surface}
+    return {mark: (start, end) for mark, (start, end) in pairs if 0 <= start < end <= len(text) and text[start:end] == mark.surface}
 
 
 def _shifted(by: int) -> str:

@@ -13,7 +13,7 @@ from sitrep.annotating.declaring import write_data_config
 from sitrep.annotating.mending import LOST, write_copy, writing_changes
 from sitrep.annotating.tally import Tally, tallying
 from sitrep.articles import Article
-from sitrep.checks import Subject, check_subject
+from sitrep.checks import check_subject
 from sitrep.config import DataConfig
 from sitrep.corpus import check_files
 from sitrep.errors import InputError
@@ -26,6 +26,7 @@ from sitrep.labels import ENTITIES
 from sitrep.repairs import LEFT_OFF, Change, repair
 from sitrep.reports.check import write_check_report
 from sitrep.splits import known_splits, read_splits, splits_path
+from sitrep.subjects import Subject
 from sitrep.terminal import console, findings_table, say
 
 FAILING = {"error": (ERROR,), "warning": (ERROR, WARNING), "never": ()}
