@@ -5,7 +5,7 @@ import json
 
 import pytest
 import yaml
-from factories import make_article, refused, write_files
+from factories import ROOT, make_article, refused, write_files
 from reporting import HOSTILE, open_page
 from test_offsets import utf16
 from tiny import compose, own_data
@@ -13,6 +13,7 @@ from tiny import compose, own_data
 from sitrep import jobs
 from sitrep.config import DataConfig, load
 from sitrep.formats import jsonl, read_articles
+from sitrep.shell import check_arguments
 from sitrep.terminal import WIDTH
 
 RE3D_TEXT = "The Front’s camp against ISIL in Syria. 'Tex' left.\nNobody came."
@@ -176,6 +177,7 @@ def test_a_copy_of_what_is_only_read_is_jsonl(tmp_path):
         (["input=x", "fail_on=errors"], ["did you mean 'error'"]),
         (["input=x", "data_yaml=mine"], ["must end in .yaml"]),
         (["data=articles", "format=brat"], ["with data= it is data.format="]),
+        (["input=x", "data_yaml=y.yaml", "text_field=body"], ["no text_field", "action=convert"]),
         (["input=-"], ["read twice", "save it to a file"]),
         (["input=nowhere"], ["nowhere"]),
         (["input=x", "report=nowhere/r.html"], ["there is no folder nowhere"]),
@@ -241,6 +243,16 @@ def test_a_data_config_is_written_for_a_folder(tmp_path, capsys):
         check(f"input={tmp_path / 'x.jsonl'}", f"data_yaml={path}")
 
 
+def test_a_data_config_of_odd_names_trains(tmp_path):
+    folder = tmp_path / "a ${b}: #'c'"
+    folder.mkdir()
+    jsonl.write([make_article("a", "[Ali](yes) in [Gao](${x})")], folder / "x.jsonl")
+    (tmp_path / "data").mkdir()
+    check(f"input={folder}", f"data_yaml={tmp_path / 'data' / 'mine.yaml'}")
+    composed = check_arguments("train", ["--config-dir", str(tmp_path), "data=mine"])
+    assert (composed.data.path, list(composed.data.labels.entities)) == (str(folder), ["${x}", "yes"])
+
+
 # the page
 
 
@@ -261,3 +273,9 @@ def test_a_large_input_makes_a_page_of_bounded_size_that_says_so(tmp_path):
     assert "Shown are the first 200 of 6,000 findings; all stand in r.json." in page
     assert sum(row["rule"] == "space" for row in report(tmp_path / "r.json")["findings"]) == 6000
     assert len(page) < 2_000_000
+
+
+def test_the_articles_of_this_project_hold_no_error(monkeypatch, tmp_path):
+    monkeypatch.chdir(ROOT)
+    assert check("data=articles", f"report={tmp_path / 'r.html'}") == 0
+    assert counts(tmp_path / "r.json").keys() <= {"several-labels", "unmarked", "scarce"}

@@ -1,10 +1,12 @@
 """The arithmetic of the benchmarks: what their tables are computed from."""
 
+import itertools
 import re
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
+import check_speed
 import numpy as np
 import plain_recipe
 import predict_speed
@@ -95,6 +97,34 @@ def test_the_speed_of_scoring_is_shown_beside_seqeval(capsys):
     assert lines[-1].startswith("intervals of one rule, 8 articles, 10 labels, 10,000 resamples: ")
     with pytest.raises(SystemExit, match="unknown: article"):
         scoring_speed.main(["article=2"])
+
+
+SOURCES = [
+    make_article("a", "[Ali](PERSON) left [Gao](LOCATION).\n\nIn [Mopti](LOCATION) it rained."),
+    make_article("b", "The [Red Front](ARMED_GROUP) came on foot."),
+]
+
+
+def test_the_articles_that_are_checked_are_made_of_others():
+    assert [[label for _, label in pieces if label] for pieces in check_speed.paragraphs_of(SOURCES[0])] == [
+        ["PERSON", "LOCATION"],
+        ["LOCATION"],
+    ]
+    made = list(check_speed.draw_articles(SOURCES, 400, np.random.default_rng(0)))
+    assert [article.id for article in made] == [str(n) for n in range(400)]
+    surfaces = {source.surface(span) for source in SOURCES for span in source.spans}
+    marked = [article.surface(span) for article in made for span in article.spans]
+    slips = [surface for surface in marked if surface not in surfaces]
+    assert len(slips) / len(marked) == pytest.approx(0.02, abs=0.015) and {surface[:-1] for surface in slips} <= surfaces
+    assert any(later.text == f"{article.text} Again" for article, later in itertools.pairwise(made))
+
+
+def test_the_speed_of_the_doctor_is_a_row_a_size(capsys):
+    check_speed.main(["articles=20"])
+    (row,) = capsys.readouterr().out.splitlines()[2:]
+    assert row.startswith("| 20 | ")
+    with pytest.raises(SystemExit, match="unknown option n"):
+        check_speed.main(["n=20"])
 
 
 SENTENCES = make_article("a", "[Amina](PERSON) left.  She saw [Gao](LOCATION).\n \nThen [Red Banner](ARMED_GROUP) came")

@@ -8,9 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sitrep.articles import Article, Source, Span
-from sitrep.checks import Subject, check_subject
+from sitrep.checks import check_subject
 from sitrep.findings import ERROR, NOTE, WARNING, Repair, row_of
 from sitrep.formats.faults import DISCONTINUOUS, DUPLICATE, EMPTY, OUTSIDE, SURFACE, Fault, Mark
+from sitrep.subjects import Subject
 
 SOURCE = Source("a.jsonl", 7)
 
@@ -93,13 +94,13 @@ def test_shifted_marks_are_one_finding_each_and_judged_where_they_belong():
     found = find(Article("a", article.text, shifted))
     assert [finding.rule for finding in found] == ["offsets", "offsets"]
     assert [finding.repair for finding in found] == [Repair((span.start, span.end), safe=False, is_offset=True) for span in article.spans]
-    assert found[0].message == "[6, 9) is 'ao '; counted in UTF-16 units it is [5, 8) 'Gao'"
+    assert found[0].message == "'ao ' is 'Gao' counted in UTF-16 units: [5, 8)"
 
 
 def test_a_shifted_mark_beyond_the_end_is_found_by_its_text():
     (finding,) = find(Article("a", "🚁 in Gao"), [fault(OUTSIDE, 6, 9, "Gao")])
     assert (finding.rule, finding.repair) == ("offsets", Repair((5, 8), safe=True, is_offset=True))
-    assert finding.message.endswith("'Gao', as the file says")
+    assert finding.message.endswith("is 'Gao' counted in UTF-16 units: [5, 8), as the file says")
 
 
 def test_undeclared_labels_of_mentions_and_classes():

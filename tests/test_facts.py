@@ -6,9 +6,9 @@ import pytest
 from factories import LABELS, make_article
 
 from sitrep.articles import Source
-from sitrep.checks import Subject
 from sitrep.facts import Facts, is_unusual
 from sitrep.findings import ERROR, NOTE, WARNING
+from sitrep.subjects import Subject
 
 NEWS = (
     "Rain fell over the valley for three days, and the river rose until the old bridge near the market was closed. "

@@ -119,7 +119,7 @@ def test_a_stream_finds_what_came_before():
     stream = Stream()
     found = [stream.add(text) for text in (LONG, "Rain fell.", f"{LONG} again", LONG, "Rain fell.", f"{LONG} and again")]
     positions = [[position for position, _ in alike] for alike in found]
-    assert positions == [[], [], [0], [0], [1], [2, 0]]
+    assert positions == [[], [], [0], [0], [1], [0, 2]]
     assert found[3] == [(0, 1.0)] and found[2][0][1] == pytest.approx(56 / 57)
 
 

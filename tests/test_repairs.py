@@ -1,16 +1,20 @@
 """Repairs: what is safe is mended, labels never change, every change is listed, and what was shifted comes back as it was."""
 
+from collections import Counter
+
 import pytest
-from factories import make_article
+from factories import make_article, texts
 from hypothesis import given, settings
+from hypothesis import strategies as st
 from test_offsets import COUNTINGS, articles, utf16
 
 from sitrep.articles import Article, Source, Span
-from sitrep.checks import Subject, check_subject
+from sitrep.checks import check_subject
 from sitrep.formats import faults as kinds
 from sitrep.formats.faults import Fault, Mark
 from sitrep.formats.marks import find_fault
 from sitrep.repairs import LEFT_OFF, repair
+from sitrep.subjects import Subject
 
 SOURCE = Source("x.jsonl", 4)
 
@@ -123,3 +127,36 @@ def test_marks_of_other_units_are_repaired_to_the_original(article):
         assert sorted(mended.spans) == sorted(article.spans)
         assert len(changes) == sum(mark.start != span.start for mark, span in zip(marks, article.spans, strict=True))
         assert mend(mended) == (mended, [])
+
+
+@pytest.mark.parametrize(("first", "second"), [("Gao", "Ali"), ("Ali", "Zoe")])
+def test_equal_marks_that_state_different_texts_stay(first, second):
+    article, faults = as_read(Article("a", "Gao Ali Zoe"), [Mark(0, 3, "X", first, SOURCE), Mark(0, 3, "X", second, SOURCE)])
+    mended, changes = mend(article, faults)
+    assert mended.spans == (Span(0, 3, "X"),)
+    assert {change.why for change in changes} == {"it stands twice", "as the text reads"}
+
+
+@st.composite
+def anything(draw):
+    """Any text with any marks, of which some fit and some do not, as a reader hands them over."""
+    text = draw(texts(max_size=30))
+    offset = st.integers(-2, len(text) + 3)
+    stated = st.one_of(st.none(), texts(max_size=3), st.just(text[1:4]))
+    rows = draw(st.lists(st.tuples(offset, offset, st.sampled_from("AB"), stated), max_size=8))
+    article, faults = as_read(Article("a", text), [Mark(start, end, label, surface, SOURCE) for start, end, label, surface in rows])
+    return article, faults, len(rows)
+
+
+@settings(max_examples=300, deadline=None)
+@given(anything(), st.sampled_from(["safe", "offsets"]))
+def test_whatever_is_marked_is_judged_and_mended_once(given_article, fix):
+    article, faults, n_marks = given_article
+    mended, changes = mend(article, faults, fix)
+    gone = sum(change.after is None for change in changes)
+    assert len(mended.spans) + gone == n_marks  # none is lost without a line
+    assert all("\n" not in str(change) for change in changes)
+    before = Counter(span.label for span in article.spans) + Counter(fault.mark.label for fault in faults if fault.kind != kinds.SURFACE)
+    assert Counter(span.label for span in mended.spans) <= before
+    trimmed, _ = mend(mended)  # what was moved may hold white space
+    assert mend(trimmed) == (trimmed, [])

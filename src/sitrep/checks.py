@@ -4,105 +4,27 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right, insort
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
-from functools import cached_property
+from collections.abc import Callable, Iterator, Sequence
 
-from sitrep.articles import Article, Source, Span
+from sitrep.articles import Span
 from sitrep.boundaries import splits_word, stray_punctuation
 from sitrep.errors import nearest
 from sitrep.findings import ERROR, NOTE, WARNING, Finding, Repair
 from sitrep.formats import faults as kinds
-from sitrep.formats.faults import Fault, Mark
+from sitrep.formats.faults import Mark
 from sitrep.labels import ENTITIES
 from sitrep.leaks import WORD
-from sitrep.offsets import Moved, find_moved
-
-SHOWN_CHARS = 60  # of a mark, in a message
-ALIKE = str.maketrans({"‘": "'", "’": "'", "“": '"', "”": '"', "«": '"', "»": '"', "`": "'", "–": "-", "—": "-", "\u00a0": " "})
-
-
-class Subject:
-    """An article with its marks and their faults, as the rules look at it."""
-
-    def __init__(self, article: Article, faults: Sequence[Fault] = (), declared: Mapping[str, Sequence[str]] | None = None) -> None:
-        """Args: declared: the labels of mentions (ENTITIES) and class fields; of a field that it lacks any may occur."""
-        self.article, self.text, self.faults, self.declared = article, article.text, faults, declared or {}
-        self._unplaced = article.source or Source(f"article {article.id}")
-        sources = {_key(fault.mark): fault.mark.source for fault in faults if fault.kind == kinds.SURFACE}
-        self.marks = [Mark(span.start, span.end, span.label, None, self._unplaced) for span in article.spans]
-        if sources:
-            self.marks = [replace(mark, source=sources.get(_key(mark), self._unplaced)) for mark in self.marks]
-
-    def source(self, mark: Mark) -> Source:
-        """Return where a mark stands: that of a span is looked for only when it is asked for."""
-        if mark.source is not self._unplaced:
-            return mark.source
-        return self.article.source_of(Span(mark.start, mark.end, mark.label)) or self._unplaced
-
-    @cached_property
-    def moved(self) -> dict[tuple[int, int, str], Moved]:
-        """Where marks belong whose offsets were counted otherwise, by start, end and label."""
-        misread = [
-            fault.mark for fault in self.faults if fault.kind in (kinds.SURFACE, kinds.OUTSIDE) and not _says_the_same(fault, self.text)
-        ]
-        keys = {_key(mark) for mark in misread}
-        sound = [mark for mark in self.marks if _key(mark) not in keys]
-        return {_key(mark): moved for mark, moved in find_moved(self.text, sound, misread).items()}
-
-    @cached_property
-    def in_place(self) -> list[Mark]:
-        """The marks of the article that stand where they belong, as far as anybody can tell."""
-        return [mark for mark in self.marks if _key(mark) not in self.moved] if self.moved else self.marks
-
-    @cached_property
-    def placed(self) -> list[Mark]:
-        """All marks where they belong: those of `in_place`, and the others moved."""
-        if not self.moved:
-            return self.marks
-        marks = {_key(fault.mark): fault.mark for fault in self.faults} | {_key(mark): mark for mark in self.marks}
-        return self.in_place + [replace(marks[key], start=to.span[0], end=to.span[1]) for key, to in self.moved.items()]
-
-    @cached_property
-    def mended(self) -> Article:
-        """The article with its marks where they belong."""
-        spans = (Span(mark.start, mark.end, mark.label) for mark in self.placed)
-        return replace(self.article, spans=tuple(spans)) if self.moved else self.article
-
-    def finding(self, rule: str, severity: str, mark: Mark, message: str, repair: Repair | None = None, **more: object) -> Finding:
-        """Return a finding about a mark."""
-        where = str(self.source(mark))
-        return Finding(rule, severity, self.article.id, where, message, mark.start, mark.end, mark.label, repair, **more)  # type: ignore[arg-type]
-
-    def said(self, start: int, end: int) -> str:
-        """Return the text between two offsets as a message quotes it."""
-        text = self.text[start:end]
-        return repr(text if len(text) <= SHOWN_CHARS else text[: SHOWN_CHARS - 3] + "...")
-
-
-def _key(mark: Mark | Span) -> tuple[int, int, str]:
-    return mark.start, mark.end, mark.label
-
-
-def _says_the_same(fault: Fault, text: str) -> bool:
-    """Say whether what the file states differs from the text in white space and the form of quotes and dashes only."""
-    mark = fault.mark
-    if fault.kind != kinds.SURFACE or mark.surface is None:
-        return False
-    return _plain(mark.surface) == _plain(text[mark.start : mark.end])
-
-
-def _plain(text: str) -> str:
-    return "".join(text.translate(ALIKE).replace('"', "'").split())
+from sitrep.subjects import Subject, key_of, says_the_same
 
 
 def check_offsets(subject: Subject) -> Iterator[Finding]:
     """Marks whose offsets were counted in other units, or from another beginning."""
-    marks = {_key(mark): mark for mark in subject.marks} | {_key(fault.mark): fault.mark for fault in subject.faults}
-    for key, moved in subject.moved.items():
+    marks = {key_of(mark): mark for mark in subject.marks} | {key_of(fault.mark): fault.mark for fault in subject.faults}
+    for key, moved in sorted(subject.moved.items()):
         start, end = moved.span
-        how = f"[{key[0]}, {key[1]}) is {subject.said(*key[:2])}; {'' if moved.units.startswith('shifted') else 'counted '}{moved.units}"
-        message = f"{how} it is [{start}, {end}) {subject.said(start, end)}" + (", as the file says" if moved.is_stated else "")
+        units = moved.units if moved.units.startswith("shifted") else f"counted {moved.units}"
+        message = f"{subject.said(*key[:2])} is {subject.said(start, end)} {units}: [{start}, {end})"
+        message += ", as the file says" if moved.is_stated else ""
         repair = Repair(moved.span, safe=moved.is_stated, is_offset=True)
         yield subject.finding("offsets", ERROR, marks[key], message, repair, kind=moved.units)
 
@@ -112,10 +34,10 @@ def check_faults(subject: Subject) -> Iterator[Finding]:
     rules = {kinds.EMPTY: "empty", kinds.OUTSIDE: "outside", kinds.DISCONTINUOUS: "gaps"}
     for fault in subject.faults:
         mark = fault.mark
-        if _key(mark) in subject.moved:
+        if key_of(mark) in subject.moved:
             continue
         if fault.kind == kinds.SURFACE:
-            same = _says_the_same(fault, subject.text)
+            same = says_the_same(fault, subject.text)
             message = f"the text reads {subject.said(mark.start, mark.end)}, the file says {mark.surface!r}"
             yield subject.finding("value", WARNING if same else ERROR, mark, message)
         elif fault.kind == kinds.DUPLICATE:
@@ -130,10 +52,10 @@ def check_duplicates(subject: Subject) -> Iterator[Finding]:
     """Marks of the same offsets and label as one before."""
     seen: set[tuple[int, int, str]] = set()
     for mark in subject.marks:
-        if _key(mark) in seen:
+        if key_of(mark) in seen:
             message = f"{mark.label} {subject.said(mark.start, mark.end)} is marked twice"
             yield subject.finding("duplicate", ERROR, mark, message, Repair(None, safe=True))
-        seen.add(_key(mark))
+        seen.add(key_of(mark))
 
 
 def check_labels(subject: Subject) -> Iterator[Finding]:
@@ -200,7 +122,7 @@ def check_overlaps(subject: Subject) -> Iterator[Finding]:
     Sorted by start, the longer first, an earlier mark overlaps if it ends behind the start of this one, and holds it if it ends no earlier.
     Marks of the same offsets and label are duplicates and make no pair.
     """
-    marks = sorted({_key(mark): mark for mark in subject.placed}.values(), key=lambda mark: (mark.start, -mark.end, mark.label))
+    marks = sorted({key_of(mark): mark for mark in subject.placed}.values(), key=lambda mark: (mark.start, -mark.end, mark.label))
     ends: list[int] = []
     places: Counter[tuple[int, int]] = Counter()
     furthest: Mark | None = None
@@ -208,14 +130,13 @@ def check_overlaps(subject: Subject) -> Iterator[Finding]:
         n_overlapped = len(ends) - bisect_right(ends, mark.start)
         n_equal = places[mark.start, mark.end]
         n_holding = len(ends) - bisect_left(ends, mark.end) - n_equal
-        for kind, n in (("same characters", n_equal), ("nested", n_holding), ("crossing", n_overlapped - n_equal - n_holding)):
+        counts = {"same characters": n_equal, "nested": n_holding, "crossing": n_overlapped - n_equal - n_holding}
+        for kind, n in counts.items():
             if n and furthest:
-                how = f"overlaps {furthest.label} {subject.said(furthest.start, furthest.end)}" + (
-                    f" and {n_overlapped - 1} more" if n_overlapped > 1 else ""
-                )
-                yield subject.finding(
-                    "overlap", WARNING, mark, f"{mark.label} {subject.said(mark.start, mark.end)} {how} ({kind})", n=n, kind=kind
-                )
+                said = f"{mark.label} {subject.said(mark.start, mark.end)}"
+                said += f" overlaps {furthest.label} {subject.said(furthest.start, furthest.end)}"
+                said += f" and {n_overlapped - 1} more" if n_overlapped > 1 else ""
+                yield subject.finding("overlap", WARNING, mark, f"{said} ({kind}{f': {n}' if n < n_overlapped else ''})", n=n, kind=kind)
         insort(ends, mark.end)
         places[mark.start, mark.end] += 1
         furthest = mark if furthest is None or mark.end >= furthest.end else furthest

@@ -10,13 +10,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from sitrep.articles import Article, Span
-from sitrep.checks import Subject
 from sitrep.config import SPLITS
 from sitrep.findings import ERROR, NOTE, WARNING, Finding
 from sitrep.formats.faults import SURFACE
 from sitrep.labels import ENTITIES
 from sitrep.near_duplicates import Stream
 from sitrep.scoring import MIN_SUPPORT
+from sitrep.subjects import Subject
 
 MIN_MARKED = 4  # times under its usual label, before another one on the same words is unusual
 MAX_MINORITY = 0.2  # share of an unusual label
@@ -115,7 +115,7 @@ class Facts:
         article = subject.mended
         for span in article.spans:
             surface = surface_of(article, span)
-            labels = self._surfaces[surface]
+            labels = self._surfaces.get(surface, {})
             if len(labels) > 1 and is_unusual(labels, span.label):
                 label, n = max(labels.items(), key=lambda item: item[1])
                 message = f"{surface!r} is {label} {n} times, and {span.label} {_times(labels[span.label])}"

@@ -9,6 +9,7 @@ has no white space at its ends, a shifted one nearly always does.
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -22,7 +23,7 @@ MIN_SHARE = 0.6  # of the marks that another way of counting moves: at least so 
 MAX_UNSOUND = 0.05  # and at most so many when moved: some marks are wrong in themselves
 MIN_MARKS = 3  # to believe in a constant shift of which the file says nothing
 SMALL_SHIFTS = (1, -1, 2, -2)
-MAX_PLACES = 50  # of a stated text that are looked at
+MAX_PLACES = 25  # of a stated text that are looked at before a mark, and behind it
 MAX_SHIFTS = 5  # that are tried
 
 Place = tuple[int, int]
@@ -88,16 +89,18 @@ def _by_stated_text(text: str, marks: Sequence[Mark]) -> dict[Mark, Moved]:
     """Return where the text that the file states for a mark stands: by the way of counting that explains most, then by the next."""
     stated = _stated(marks)
     ways = [(way.units, way.places(stated)) for way in countings(text)]
-    occurrences = {mark: _occurrences(text, mark) for mark in marks}
-    shifts = Counter(mark.start - start for mark, starts in occurrences.items() for start in starts)
+    starts = {surface: _occurrences(text, surface) for surface in {mark.surface for mark in marks} if surface}
+    near = {mark: _nearest(starts[mark.surface], mark.start) for mark in marks if mark.surface}
+    shifts = Counter(mark.start - start for mark, places in near.items() for start in places)
     ways += [(_shifted(shift), stated - shift) for shift, n in shifts.most_common(MAX_SHIFTS) if n > 1]
     fitting = [(units, _fitting(text, marks, places)) for units, places in ways]
     moved: dict[Mark, Moved] = {}
     for units, fits in sorted(fitting, key=lambda way: -len(way[1])):
         moved = {mark: Moved(place, units, True) for mark, place in fits.items()} | moved
-    for mark in marks:
-        if (starts := occurrences[mark]) and mark not in moved and mark.surface:
-            moved[mark] = Moved((starts[0], starts[0] + len(mark.surface)), _shifted(mark.start - starts[0]), len(starts) == 1)
+    for mark, places in near.items():
+        if places and mark not in moved and mark.surface:
+            alone = len(starts[mark.surface]) == 1
+            moved[mark] = Moved((places[0], places[0] + len(mark.surface)), _shifted(mark.start - places[0]), alone)
     return moved
 
 
@@ -108,19 +111,23 @@ def _stated(marks: Sequence[Mark]) -> np.ndarray:
 def _fitting(text: str, marks: Sequence[Mark], places: np.ndarray) -> dict[Mark, Place]:
     """Return the marks on whose new places the text stands that the file states for them."""
     pairs = zip(marks, places.tolist(), strict=True)
-    return {mark: (start, end) for mark, (start, end) in pairs if start >= 0 and text[start:end] == mark.surface}
+    return {mark: (start, end) for mark, (start, end) in pairs if 0 <= start < end <= len(text) and text[start:end] == mark.surface}
 
 
 def _shifted(by: int) -> str:
     return f"shifted by {by:+}"
 
 
-def _occurrences(text: str, mark: Mark) -> list[int]:
-    """Return where the text that the file states for a mark stands, those nearest to it; whole words, if there are such."""
-    assert mark.surface
-    starts = [match.start() for match in re.finditer(re.escape(mark.surface), text)]
-    starts = [start for start in starts if is_sound(text, start, start + len(mark.surface))] or starts
-    return sorted(starts, key=lambda start: abs(start - mark.start))[:MAX_PLACES]
+def _occurrences(text: str, surface: str) -> list[int]:
+    """Return where some words stand, in order: as whole words, if they do anywhere."""
+    starts = [match.start() for match in re.finditer(re.escape(surface), text)]
+    return [start for start in starts if is_sound(text, start, start + len(surface))] or starts
+
+
+def _nearest(starts: Sequence[int], start: int) -> list[int]:
+    """Return those of sorted offsets that are nearest to one, the nearest first."""
+    middle = bisect_left(starts, start)
+    return sorted(starts[max(0, middle - MAX_PLACES) : middle + MAX_PLACES], key=lambda place: abs(place - start))
 
 
 def _by_boundaries(text: str, marks: Sequence[Mark]) -> dict[Mark, Moved]:

@@ -12,6 +12,7 @@ from sitrep.formats.faults import DUPLICATE, SURFACE, Fault
 SAFE, OFFSETS = "safe", "offsets"
 """safe: only what guesses nothing; offsets: also marks counted in other units whose text no file states."""
 
+TWICE = "it stands twice"
 LEFT_OFF = "left off: it fits no place in the text"
 Key = tuple[int, int, str]
 
@@ -43,11 +44,17 @@ def repair(article: Article, faults: Sequence[Fault], findings: Iterable[Finding
     for span in article.spans:
         moved = _moved(span, article, moves, changes)
         if moved in spans:
-            changes.append(Change(article.id, _where(article, span, duplicates), _show(article, moved), None, "it stands twice"))
+            changes.append(Change(article.id, _where(article, span, duplicates), _show(article, moved), None, TWICE))
         spans.setdefault(moved)
-    homeless = [_home(fault, article, moves, changes) for fault in faults if fault.kind != SURFACE]
-    if any(homeless):
-        spans = dict.fromkeys(sorted([*spans, *filter(None, homeless)]))
+    n_read = len(spans)
+    for fault in faults:
+        home = _home(fault, article, moves, changes) if fault.kind != SURFACE else None
+        if home in spans:
+            changes.append(Change(article.id, str(fault.mark.source), _show(article, home), None, TWICE))
+        elif home:
+            spans[home] = None
+    if len(spans) > n_read:  # into the order of the text
+        spans = dict.fromkeys(sorted(spans))
     changes += [_restated(fault, article) for fault in faults if fault.kind == SURFACE and _of(fault) not in moves]
     return replace(article, spans=tuple(spans)), changes
 
@@ -70,7 +77,7 @@ def _home(fault: Fault, article: Article, moves: dict[Key, Finding], changes: li
         span = Span(*finding.repair.span, mark.label, mark.score)
         changes.append(Change(article.id, where, before, _show(article, span), finding.kind or finding.rule))
         return span
-    changes.append(Change(article.id, where, before, None, "it stands twice" if fault.kind == DUPLICATE else LEFT_OFF))
+    changes.append(Change(article.id, where, before, None, TWICE if fault.kind == DUPLICATE else LEFT_OFF))
     return None
 
 

@@ -13,7 +13,7 @@ from sitrep.annotating.declaring import write_data_config
 from sitrep.annotating.mending import LOST, write_copy, writing_changes
 from sitrep.annotating.tally import Tally, tallying
 from sitrep.articles import Article
-from sitrep.checks import Subject, check_subject
+from sitrep.checks import check_subject
 from sitrep.config import DataConfig
 from sitrep.corpus import check_files
 from sitrep.errors import InputError
@@ -21,11 +21,12 @@ from sitrep.facts import Facts
 from sitrep.findings import ERROR, NOTE, RULES, WARNING, Finding
 from sitrep.formats import read_articles
 from sitrep.formats.faults import Fault, Losses
-from sitrep.formats.files import RowError
+from sitrep.formats.files import DEFAULT_ID_FIELD, DEFAULT_TEXT_FIELD, RowError
 from sitrep.labels import ENTITIES
 from sitrep.repairs import LEFT_OFF, Change, repair
 from sitrep.reports.check import write_check_report
 from sitrep.splits import known_splits, read_splits, splits_path
+from sitrep.subjects import Subject
 from sitrep.terminal import console, findings_table, say
 
 FAILING = {"error": (ERROR,), "warning": (ERROR, WARNING), "never": ()}
@@ -113,6 +114,10 @@ def _check_outputs(config: CheckConfig, reading: Reading) -> None:
             raise InputError(f"{key}={value}: exists; it is not written over: choose another, or remove it")
     if config.output and Path(config.output).resolve().is_relative_to(Path(reading.path).resolve()):
         raise InputError(f"output={config.output} lies in what is read; choose a place outside {reading.path}")
+    if config.data_yaml and (config.text_field, config.id_field, config.annotator) != (DEFAULT_TEXT_FIELD, DEFAULT_ID_FIELD, None):
+        raise InputError(
+            "data_yaml=: a data config has no text_field, id_field or annotator; write a copy with action=convert, and check that"
+        )
     for key in ("output", "report", "data_yaml"):
         if (value := getattr(config, key)) and not Path(value).parent.is_dir():
             raise InputError(f"{key}={value}: there is no folder {Path(value).parent}; make it first")

@@ -11,6 +11,7 @@ import yaml
 from sitrep.facts import Facts
 from sitrep.formats.files import replacing
 from sitrep.labels import ENTITIES
+from sitrep.loading import escape_reference
 
 FIELDS = (ENTITIES, "topics", "region")  # which the tasks that ship take their labels from
 
@@ -42,4 +43,13 @@ def write_data_config(path: Path, data_path: str, options: Mapping[str, Any], fa
 
 
 def _entries(entries: Mapping[str, Any]) -> list[str]:
-    return yaml.safe_dump(dict(entries), sort_keys=False, allow_unicode=True, width=10_000).splitlines()
+    return yaml.safe_dump(_escaped(entries), sort_keys=False, allow_unicode=True, width=10_000).splitlines()
+
+
+def _escaped(value: Any) -> Any:
+    """Keep `${` in a path or label from being read as a reference."""
+    if isinstance(value, Mapping):
+        return {key: _escaped(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_escaped(item) for item in value]
+    return escape_reference(value) if isinstance(value, str) else value
