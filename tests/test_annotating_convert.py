@@ -134,3 +134,14 @@ def test_a_stream_is_written_as_it_comes(tmp_path):
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 15e6
+
+
+def test_fields_at_top_level_become_class_labels_where_they_are_named(tmp_path):
+    rows = [{"id": "a", "text": "Rain.", "topics": ["x", "y"], "region": "z"}, {"id": "b", "text": "Wind.", "region": ""}]
+    write_files(tmp_path, {"rows.jsonl": "".join(json.dumps(row) + "\n" for row in rows)})
+    convert(tmp_path / "rows.jsonl", tmp_path / "tasks.json", "fields=[topics,region]")
+    config = (tmp_path / "tasks.json.config.xml").read_text()
+    assert '<Choices name="topics"' in config and '<Choice value="z"/>' in config
+    first, second = read_articles(tmp_path / "tasks.json")
+    assert (first.labels, first.extra) == ({"topics": ("x", "y"), "region": ("z",)}, {})
+    assert second.labels["region"] == ()

@@ -32,6 +32,7 @@ class ConvertConfig:
     text_field: str
     id_field: str
     annotator: str | None
+    fields: list[str]
     predicted_by: str | None
     strict: bool
     overwrite: bool

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TextIO
@@ -41,7 +41,7 @@ def convert(config: ConvertConfig) -> int:
             lose=lost,
         )
         write_articles(
-            counted.watch(articles),
+            counted.watch(_with_classes(article, config.fields) for article in articles),
             output,
             format=config.to,
             target=Target(lost, config.predicted_by),
@@ -58,6 +58,14 @@ def convert(config: ConvertConfig) -> int:
     else:
         say("nothing was lost")
     return 0
+
+
+def _with_classes(article: Article, fields: Sequence[str]) -> Article:
+    """Return the article with what stands under `fields` as its class labels; a field that it has not stays away."""
+    for name in fields:
+        if (values := article.classes(name)) is not None:
+            article = article.with_classes(name, values)
+    return article
 
 
 class _Lost:
