@@ -5,8 +5,8 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right, insort
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 
-from sitrep.articles import Span
 from sitrep.boundaries import splits_word, stray_punctuation
 from sitrep.errors import nearest
 from sitrep.findings import ERROR, NOTE, WARNING, Finding, Repair
@@ -15,6 +15,9 @@ from sitrep.formats.faults import Mark
 from sitrep.labels import ENTITIES
 from sitrep.leaks import WORD
 from sitrep.subjects import Subject, key_of, says_the_same
+
+MAX_WORD = 200  # characters of a word that are looked at beyond a mark
+MAX_NAME = 200  # characters of a name that may be repeated
 
 
 def check_offsets(subject: Subject) -> Iterator[Finding]:
@@ -109,9 +112,10 @@ def check_edges(subject: Subject) -> Iterator[Finding]:
 
 
 def _whole_words(text: str, start: int, end: int) -> tuple[int, int]:
-    while splits_word(text, start):
+    first, last = max(0, start - MAX_WORD), min(len(text), end + MAX_WORD)
+    while start > first and splits_word(text, start):
         start -= 1
-    while splits_word(text, end):
+    while end < last and splits_word(text, end):
         end += 1
     return start, end
 
@@ -146,24 +150,31 @@ def check_repeats(subject: Subject) -> Iterator[Finding]:
     """Names that are marked elsewhere in the article and not here: whole words of the same case, outside all marks."""
     names: dict[str, Mark] = {}
     for mark in subject.placed:
-        names.setdefault(subject.text[mark.start : mark.end].strip(), mark)
-    by_word: dict[str, list[tuple[int, str, Mark]]] = {}  # a word -> the names that begin with it, the longest first, and how far behind
-    for name, mark in sorted(names.items(), key=lambda item: -len(item[0])):
-        if _is_name(name) and (word := WORD.search(name)):
-            by_word.setdefault(word[0], []).append((word.start(), name, mark))
-    for first, last in _gaps(subject) if by_word else ():
+        if mark.end - mark.start <= MAX_NAME:
+            names.setdefault(subject.text[mark.start : mark.end].strip(), mark)
+    shapes: dict[str, set[tuple[int, int]]] = {}  # the first word of names -> what stands before it, and their length
+    for name in filter(_is_name, names):
+        if word := WORD.search(name):
+            shapes.setdefault(word[0], set()).add((word.start(), len(name)))
+    longest_first = {word: sorted(found, key=lambda shape: -shape[1]) for word, found in shapes.items()}
+    for first, last in _gaps(subject) if shapes else ():
         free_from = first
         for word in WORD.finditer(subject.text, first, last):
-            for at, name, mark in by_word.get(word[0], ()):
-                start = word.start() - at
-                end = start + len(name)
-                if start < free_from or end > last or not _stands_alone(subject.text, name, start):
+            for before, length in longest_first.get(word[0], ()):
+                start = word.start() - before
+                name = subject.text[start : start + length]
+                if (
+                    start < free_from
+                    or start + length > last
+                    or name not in names
+                    or not _stands_alone(subject.text, start, start + length)
+                ):
                     continue
-                repeat = Mark(start, end, mark.label, None, subject.article.source_of(Span(start, end, mark.label)) or mark.source)
-                yield subject.finding(
-                    "unmarked", WARNING, repeat, f"{name!r} is {mark.label} at [{mark.start}, {mark.end}), and not marked here"
-                )
-                free_from = end
+                mark = names[name]
+                repeat = replace(mark, start=start, end=start + length, source=subject.place(start))
+                message = f"{name!r} is {mark.label} at [{mark.start}, {mark.end}), and not marked here"
+                yield subject.finding("unmarked", WARNING, repeat, message)
+                free_from = start + length
                 break
 
 
@@ -177,9 +188,9 @@ def _gaps(subject: Subject) -> Iterator[tuple[int, int]]:
     yield position, len(subject.text)
 
 
-def _stands_alone(text: str, name: str, start: int) -> bool:
-    """Say whether a name stands there, and no letter or digit touches it."""
-    return text.startswith(name, start) and not splits_word(text, start) and not splits_word(text, start + len(name))
+def _stands_alone(text: str, start: int, end: int) -> bool:
+    """Say whether no letter or digit touches what stands there."""
+    return not splits_word(text, start) and not splits_word(text, end)
 
 
 def _is_name(surface: str) -> bool:

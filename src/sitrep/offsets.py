@@ -24,7 +24,8 @@ MAX_UNSOUND = 0.05  # and at most so many when moved: some marks are wrong in th
 MIN_MARKS = 3  # to believe in a constant shift of which the file says nothing
 SMALL_SHIFTS = (1, -1, 2, -2)
 MAX_PLACES = 25  # of a stated text that are looked at before a mark, and behind it
-MAX_SHIFTS = 5  # that are tried
+MAX_SHIFTS = 5  # that are tried,
+MAX_SAMPLE = 100  # and marks by which they are found
 
 Place = tuple[int, int]
 
@@ -88,20 +89,32 @@ def find_moved(text: str, marks: Sequence[Mark], faulty: Sequence[Mark]) -> dict
 def _by_stated_text(text: str, marks: Sequence[Mark]) -> dict[Mark, Moved]:
     """Return where the text that the file states for a mark stands: by the way of counting that explains most, then by the next."""
     stated = _stated(marks)
-    ways = [(way.units, way.places(stated)) for way in countings(text)]
-    starts = {surface: _occurrences(text, surface) for surface in {mark.surface for mark in marks} if surface}
-    near = {mark: _nearest(starts[mark.surface], mark.start) for mark in marks if mark.surface}
-    shifts = Counter(mark.start - start for mark, places in near.items() for start in places)
-    ways += [(_shifted(shift), stated - shift) for shift, n in shifts.most_common(MAX_SHIFTS) if n > 1]
-    fitting = [(units, _fitting(text, marks, places)) for units, places in ways]
+    ways = [(way.units, _fitting(text, marks, way.places(stated)), True) for way in countings(text)]
+    for shift in _common_shifts(text, marks):
+        fits = _fitting(text, marks, stated - shift)
+        ways.append((_shifted(shift), fits, len({mark.surface for mark in fits}) > 1))  # the same words may be as far apart by chance
     moved: dict[Mark, Moved] = {}
-    for units, fits in sorted(fitting, key=lambda way: -len(way[1])):
-        moved = {mark: Moved(place, units, True) for mark, place in fits.items()} | moved
-    for mark, places in near.items():
-        if places and mark not in moved and mark.surface:
-            alone = len(starts[mark.surface]) == 1
-            moved[mark] = Moved((places[0], places[0] + len(mark.surface)), _shifted(mark.start - places[0]), alone)
+    for units, fits, is_sure in sorted(ways, key=lambda way: -len(way[1])):
+        moved = {mark: Moved(place, units, is_sure) for mark, place in fits.items()} | moved
+    starts: dict[str, list[int]] = {}
+    for mark in marks:
+        surface = mark.surface or ""
+        if mark in moved and moved[mark].is_stated:
+            continue
+        if surface not in starts:
+            starts[surface] = _occurrences(text, surface)
+        if places := _nearest(starts[surface], mark.start):
+            place = moved[mark].span[0] if mark in moved else places[0]
+            moved[mark] = Moved((place, place + len(surface)), _shifted(mark.start - place), len(starts[surface]) == 1)
     return moved
+
+
+def _common_shifts(text: str, marks: Sequence[Mark]) -> list[int]:
+    """Return by how many characters several marks are shifted, the most frequent first; looked for in some of them."""
+    some = marks[:: 1 + len(marks) // MAX_SAMPLE]
+    starts = {surface: _occurrences(text, surface) for surface in {mark.surface for mark in some} if surface}
+    shifts = Counter(mark.start - start for mark in some if mark.surface for start in _nearest(starts[mark.surface], mark.start))
+    return [shift for shift, n in shifts.most_common(MAX_SHIFTS) if n > 1]
 
 
 def _stated(marks: Sequence[Mark]) -> np.ndarray:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from bisect import bisect_left
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -34,9 +36,22 @@ class Subject:
 
     def source(self, mark: Mark) -> Source:
         """Return where a mark stands: that of a span is looked for only when it is asked for."""
-        if mark.source is not self._unplaced:
-            return mark.source
-        return self.article.source_of(Span(mark.start, mark.end, mark.label)) or self._unplaced
+        return self.place(mark.start) if mark.source is self._unplaced else mark.source
+
+    def place(self, offset: int) -> Source:
+        """Return where a character of the text stands in its file."""
+        if not self._counts_lines:
+            return self._unplaced
+        return replace(self._unplaced, line=self._unplaced.line + bisect_left(self._line_ends, offset))
+
+    @cached_property
+    def _counts_lines(self) -> bool:
+        end = Span(len(self.text), len(self.text), "")
+        return self.article.source is not None and self.article.source_of(end) is not self.article.source
+
+    @cached_property
+    def _line_ends(self) -> list[int]:
+        return [match.start() for match in re.finditer("\n", self.text)]
 
     @cached_property
     def moved(self) -> dict[Key, Moved]:
