@@ -25,6 +25,8 @@ CASES = {
     "quiet": ("annotate",),
     "action/split": ("annotate", "action=split"),
     "action/counts": ("annotate", "action=counts"),
+    "action/suspects": ("annotate", "action=suspects"),
+    "action/next": ("annotate", "action=next", "run=latest", "input=x"),
     "data/articles": ("train", "data=articles"),
     "data/own": ("train", *OWN),
     "data/re3d": ("train", "data=re3d", "data.path=x"),

@@ -6,9 +6,11 @@ from collections.abc import Callable
 from typing import Any
 
 from sitrep.annotating.counts import counts
+from sitrep.annotating.next import next_articles
 from sitrep.annotating.split import split
+from sitrep.annotating.suspects import suspects
 
-JOBS: dict[str, Callable[..., int]] = {"counts": counts, "split": split}
+JOBS: dict[str, Callable[..., int]] = {"counts": counts, "next": next_articles, "split": split, "suspects": suspects}
 
 
 def annotate(config: Any) -> int:
