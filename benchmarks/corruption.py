@@ -1,4 +1,4 @@
-"""Known mistakes put into labelled articles, to see which are found again: a third each of labels swapped, marks dropped, boundaries moved."""
+"""Known mistakes put into labelled articles, to see which are found again: labels swapped, marks dropped, boundaries moved."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ class Injected:
 def corrupt(articles: Sequence[Article], labels: Sequence[str], share: float, seed: int) -> tuple[list[Article], list[Injected]]:
     """Return the articles with mistakes in `share` of all marks, spread over KINDS in turn, and the mistakes.
 
-    labels: those that a swapped label is drawn from. A mark whose boundary cannot move by a word (a single word with no free word beside it)
-    is passed over for another.
+    labels: those that a swapped label is drawn from. A mark whose boundary cannot move by a word (a single word, none free beside it) is
+    passed over for another.
     """
     draw = random.Random(seed)
     marks = [(row, span) for row, article in enumerate(articles) for span in sorted(article.spans)]

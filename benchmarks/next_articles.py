@@ -18,7 +18,6 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -34,7 +33,7 @@ from sitrep.heads.base import pad_windows
 from sitrep.models import build_model
 from sitrep.prediction import EncoderReader
 from sitrep.scoring import score
-from sitrep.selection import Candidates, choose
+from sitrep.selection import Candidates, choose, items_of
 from sitrep.windows import IGNORED
 
 LAYERS = (3, -1)  # of the encoder's, whose vectors the small model reads
@@ -51,13 +50,14 @@ class Frozen:
         config = compose(["model=minilm", "task=ner", *arguments])
         self.task = config.task
         torch.manual_seed(0)
-        self.network = build_model(config.model, config.task).network.eval()
+        model = build_model(config.model, config.task)
+        self.network = model.network.eval()
         self.windower = self.network.windower
         encoded = self.windower.encode(articles)
         self.encoded = {one.article.id: one for one in encoded}
         self.features = {one.article.id: [self._read(self.windower.inputs(one, window)) for window in one.windows] for one in encoded}
         self.rows = {one.article.id: self.network.training_rows(one)[0] for one in encoded}
-        reader = EncoderReader(self.network and type("M", (), {"network": self.network})(), TorchBackend(self.network, torch.device("cpu")))
+        reader = EncoderReader(model, TorchBackend(model.network, torch.device("cpu")))
         self.vectors = dict(zip(self.encoded, embed(reader, articles), strict=True))
 
     def _read(self, window: dict[str, list[int]]) -> torch.Tensor:
@@ -120,6 +120,7 @@ class Simulation:
         self.words = {article.id: len(article.text.split()) for article in self.pool}
 
     def taught(self, ids: Sequence[str]) -> np.ndarray:
+        """Return how many marks of each label these articles hold."""
         counts = Counter(span.label for name in ids for span in self.by_id[name].spans)
         return np.array([counts[label] for label in self.labels], dtype=float)
 
@@ -153,8 +154,9 @@ class Simulation:
         rows = []
         for number in range(self.n_rounds + 1):
             layer = self.model.learn(ids, self.epochs, seed)
-            scores = score(self.gold, self.model.read(layer, [article.id for article in self.gold]), self.model.task, intervals=False)["strict"]
-            rows.append({"n": len(ids), "words": sum(self.words[name] for name in ids), "strict": scores})
+            pred = self.model.read(layer, [article.id for article in self.gold])
+            strict = score(self.gold, pred, self.model.task, intervals=False)["strict"]
+            rows.append({"n": len(ids), "words": sum(self.words[name] for name in ids), "strict": strict})
             if number < self.n_rounds:
                 left = [article.id for article in self.pool if article.id not in ids]
                 ids = [*ids, *self.fill(self.order(way, layer, ids, left, draw))]

@@ -11,7 +11,7 @@ that shares a character with what stands there now, or for a dropped mark stood 
 first tenth of the list, by kind; average precision, where an item counts as right that finds a mistake which none before it found.
 
 For comparison the same items ordered by cleanlab's token scores (`token_classification.rank`) of the same models' tag probabilities per
-word: an item scores as its worst word, those of the suggested mention included, which is more than cleanlab itself would look at.
+word, where an item scores as its worst word: of the mark, or of the mark and what sitrep suggests, which is more than cleanlab knows.
 """
 
 from __future__ import annotations
@@ -74,8 +74,10 @@ def tags_of(article: Article, opinion: Opinion) -> list[int]:
     return opinion.tags.encode(spans, len(opinion.starts))
 
 
-def score_as_cleanlab(items: Sequence[Item], opinions: Mapping[str, Sequence[Opinion]]) -> tuple[list[float], list[tuple[str, Span]]]:
-    """Return the score of each item, and the words that cleanlab calls issues, most severe first."""
+def score_as_cleanlab(
+    items: Sequence[Item], opinions: Mapping[str, Sequence[Opinion]]
+) -> tuple[dict[str, list[float]], list[tuple[str, Span]]]:
+    """Return the score of each item, in two ways, and the words that cleanlab calls issues, most severe first."""
     by_id = {item.article.id: item.article for item in items}
     ids = list(by_id)
     tags = [tags_of(by_id[name], opinions[name][0]) for name in ids]
@@ -84,12 +86,15 @@ def score_as_cleanlab(items: Sequence[Item], opinions: Mapping[str, Sequence[Opi
     words = {name: [Span(*edges, "word") for edges in zip(opinions[name][0].starts, opinions[name][0].ends, strict=True)] for name in ids}
     of_words = {name: np.asarray(row) for name, row in zip(ids, scores, strict=True)}
 
-    def worst(item: Item) -> float:
-        spans = [span for span in (item.given, item.suggested) if span]
-        return min(of_words[item.article.id][index] for index, word in enumerate(words[item.article.id]) if any(_share(word, s) for s in spans))
+    def worst(item: Item, *spans: Span | None) -> float:
+        name, places = item.article.id, [span for span in spans if span]
+        return min(of_words[name][index] for index, word in enumerate(words[name]) if any(_share(word, place) for place in places))
 
     issues = [(ids[row], words[ids[row]][word]) for row, word in find_label_issues(tags, probabilities)]
-    return [worst(item) for item in items], issues
+    return {
+        "cleanlab, the mark's words": [worst(item, item.place) for item in items],
+        "cleanlab, the suggestion's too": [worst(item, item.given, item.suggested) for item in items],
+    }, issues
 
 
 def find(items: Sequence[Item], injected: Sequence[Injected]) -> list[set[int]]:
@@ -128,10 +133,11 @@ def main(arguments: Sequence[str]) -> None:
     items = rank(item for article in judged.articles for item in weigh(article, opinions[article.id], config.task.labels)[0])
     scores, issues = score_as_cleanlab(items, opinions)
     kinds = Counter(mistake.kind for mistake in injected)
-    print(f"{len(injected)} mistakes ({', '.join(f'{kinds[kind]} {kind}' for kind in KINDS)}) in {len(items)} items of {len(opinions)} articles")
+    listed = ", ".join(f"{kinds[kind]} {kind}" for kind in KINDS)
+    print(f"{len(injected)} mistakes ({listed}) in {len(items)} items of {len(opinions)} articles")
     print(f"| order | found in the first {TOP:.0%} | {' | '.join(KINDS)} | average precision |\n|---|---|{'---|' * len(KINDS)}---|")
-    order = np.argsort(scores, kind="stable").tolist()
-    for name, ordered in (("sitrep", items), ("cleanlab", [items[index] for index in order])):
+    theirs = {name: [items[index] for index in np.argsort(own, kind="stable")] for name, own in scores.items()}
+    for name, ordered in {"sitrep": items, **theirs}.items():
         news = find(ordered, injected)
         top = set().union(*news[: round(TOP * len(items))])
         by_kind = Counter(injected[number].kind for number in top)

@@ -55,7 +55,11 @@ def test_all_candidates_come_once_and_the_same_each_time():
 
 def test_doubt_and_what_is_found_of_mentions_and_classes():
     read = Article(
-        "a", "Gao, Ber", (Span(0, 3, "PLACE", 0.9), Span(5, 8, "PLACE", 0.5)), {"topics": ("raid",)}, {"topics": {"raid": 0.8, "talks": 0.4}}
+        "a",
+        "Gao, Ber",
+        (Span(0, 3, "PLACE", 0.9), Span(5, 8, "PLACE", 0.5)),
+        {"topics": ("raid",)},
+        {"topics": {"raid": 0.8, "talks": 0.4}},
     )
     doubt, found = items_of([read], [(None, "PLACE"), (None, "DATE"), ("topics", "raid"), ("topics", "talks")])
     assert doubt[0].tolist() == pytest.approx([0.6, 0, 0.2, 0.4]) and found[0].tolist() == [2, 0, 1, 0]

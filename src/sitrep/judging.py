@@ -1,4 +1,4 @@
-"""What a model makes of mentions that it is asked about: how probable is exactly this one, and how probable is it that none stands there."""
+"""What a model makes of mentions that it is asked about: how probable is exactly this one, and how probable that there is none."""
 
 from __future__ import annotations
 

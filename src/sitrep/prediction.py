@@ -14,6 +14,9 @@ from sitrep.models import Model
 from sitrep.sampling import batches_by_length, look_ahead
 from sitrep.windows import EncodedArticle
 
+Kept = list[np.ndarray]
+"""What a head keeps of the scores of an article's windows."""
+
 
 class EncoderReader:
     """Reads articles with a trained encoder; whole articles, whatever their length."""
@@ -35,7 +38,7 @@ def read_together(readers: Sequence[EncoderReader], articles: Sequence[Article])
     return [reader.network.decode(encoded, scores) for reader, scores in zip(readers, kept, strict=True)]
 
 
-def score_together(readers: Sequence[EncoderReader], articles: Sequence[Article]) -> tuple[list[EncodedArticle], list[list[list[np.ndarray]]]]:
+def score_together(readers: Sequence[EncoderReader], articles: Sequence[Article]) -> tuple[list[EncodedArticle], list[list[Kept]]]:
     """Return the articles in tokens, and for each reader and article what its head keeps of the scores of each window."""
     windower = readers[0].windower
     encoded = windower.encode(articles)
@@ -52,6 +55,6 @@ def score_together(readers: Sequence[EncoderReader], articles: Sequence[Article]
     return encoded, [_by_article(encoded, scores) for scores in kept]
 
 
-def _by_article(encoded: Sequence[EncodedArticle], kept: Sequence[np.ndarray]) -> list[list[np.ndarray]]:
+def _by_article(encoded: Sequence[EncodedArticle], kept: Sequence[np.ndarray]) -> list[Kept]:
     scores = iter(kept)
     return [list(islice(scores, len(article.windows))) for article in encoded]

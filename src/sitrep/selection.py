@@ -74,8 +74,8 @@ Column = tuple[str | None, str]
 def items_of(articles: Sequence[Article], columns: Sequence[Column]) -> tuple[np.ndarray, np.ndarray]:
     """Return `doubt` and `found` of `Candidates`: the items of each column in read articles, with the scores that the model gave them.
 
-    A mention counts as found, its doubt is 1 - score. A class label counts as found where the article was given it, and its doubt is how far
-    its score is from sure: the smaller of score and 1 - score.
+    A mention counts as found, its doubt is 1 - score. A class label counts as found where the article was given it, and its doubt is the
+    smaller of score and 1 - score.
     """
     places = {column: index for index, column in enumerate(columns)}
     doubt, found = np.zeros((len(articles), len(columns))), np.zeros((len(articles), len(columns)))
@@ -84,8 +84,9 @@ def items_of(articles: Sequence[Article], columns: Sequence[Column]) -> tuple[np
             if (None, span.label) in places:
                 doubt[row, places[None, span.label]] += 1 - (span.score or 0)
                 found[row, places[None, span.label]] += 1
-        for field, label in (column for column in columns if column[0] is not None):
-            score = article.scores[field][label]
-            doubt[row, places[field, label]] = min(score, 1 - score)
-            found[row, places[field, label]] = label in article.labels[field]
+        for (field, label), place in places.items():
+            if field is not None:
+                score = article.scores[field][label]
+                doubt[row, place] = min(score, 1 - score)
+                found[row, place] = label in article.labels[field]
     return doubt, found

@@ -47,7 +47,7 @@ class Judged:
 
 
 def judges_of(references: Sequence[str], more: str | None) -> Judged:
-    """Return what runs can judge: of their data what they hold out and test, and the labelled articles at `more` that they did not learn from.
+    """Return what runs can judge: of their data what they hold out and test, and what they did not learn of those at `more`.
 
     references: runs of a cross-validation, its pooled folder, or ordinary runs, which hold out dev
 
@@ -59,8 +59,10 @@ def judges_of(references: Sequence[str], more: str | None) -> Judged:
     for run in runs:
         config = run.config()
         if config.task.kind != NER or config.model.kind != "encoder":
-            what = f"a {config.model.kind} model of task {config.task.name}"
-            raise InputError(f"run={run.path}: {what} has no probabilities of mentions to judge marks by; give runs of an encoder for task=ner")
+            raise InputError(
+                f"run={run.path}: a {config.model.kind} model of task {config.task.name} has no probabilities of mentions to judge "
+                "marks by; give runs of an encoder for task=ner"
+            )
         if (config.task.labels, config.data) != (first.task.labels, first.data):
             raise InputError(f"run={run.path}: has other labels or data than {runs[0].path}; judges must have learnt the same")
     added = {article.id: article for article in read_labelled(more, first.task)} if more else {}
@@ -126,8 +128,8 @@ def train_judges(config: SuspectsConfig) -> Judged:
     if missing:
         say(
             f"{len(missing)} of {config.folds} folds are not trained yet: {config.trainer.epochs} epochs of {config.model.name} on about "
-            f"{len(corpus.train)} articles each, {len(missing)} times what the first says below that it takes. If this is interrupted, the "
-            f"same command goes on; so would, with the same options: python train.py -m cv.folds={config.folds} 'cv.fold=range({config.folds})'"
+            f"{len(corpus.train)} articles each; the first says how long it takes, all take {len(missing)} times that. "
+            "If this is interrupted, the same command goes on"
         )
     for number in missing:
         found[number] = _train(settings[number], found[number])

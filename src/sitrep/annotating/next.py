@@ -7,7 +7,6 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -70,7 +69,7 @@ def _demand_encoders(runs: Mapping[str, Run]) -> None:
     for task, run in runs.items():
         if (kind := run.config().model.kind) != "encoder":
             raise InputError(
-                f"run={run.path}: a {kind} model for {task} has neither doubts that can be trusted nor an idea of which articles are alike; "
+                f"run={run.path}: a {kind} model for {task} has neither doubts that can be trusted nor an idea of what is alike; "
                 "give a run of an encoder: python train.py experiment=quickstart"
             )
 

@@ -6,7 +6,7 @@ import csv
 import json
 import logging
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,6 @@ from sitrep.annotating.lists import check_new
 from sitrep.articles import SCORE_DECIMALS, Article, Span
 from sitrep.formats.files import replacing
 from sitrep.readers import load_reader
-from sitrep.runs import Run
 from sitrep.sentences import Sentences
 from sitrep.suspicion import MISSING, NOTHING, Item, Opinion, Unjudged, expected_confidence, rank, weigh
 from sitrep.terminal import console, say, text_table, track
@@ -44,11 +43,9 @@ def suspects(config: SuspectsConfig) -> int:
     console().print(text_table(title, ("", "where", "marked", "why"), map(_cells, shown)))
     say(f"{len(judged.articles)} articles of {judged.origin} judged by {len(judged.runs)} models")
     if unjudged:
-        reasons = Counter(entry.reason for entry in unjudged)
-        log.warning(
-            "%d marks do not fit the models' head and are not judged: %s%s", len(unjudged), ", ".join(f"{n} {x}" for x, n in reasons.items()),
-            "; they stand at the end of the file" if output else "; output= lists them",
-        )  # fmt: skip
+        reasons = ", ".join(f"{n} {reason}" for reason, n in Counter(entry.reason for entry in unjudged).items())
+        where = "they stand at the end of the file" if output else "output= lists them"
+        log.warning("%d marks do not fit the models' head and are not judged: %s; %s", len(unjudged), reasons, where)
     if output:
         _write(rows, output)
         say(f"all {len(rows)}, most suspect first: {output}")
