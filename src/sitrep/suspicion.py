@@ -21,7 +21,7 @@ import numpy as np
 
 from sitrep.articles import Article, Span
 
-LEAST = 0.01  # of a probability: models that are surer than that are not right more often
+LEAST = 0.01  # is added to probabilities: how far below it they are says nothing of how wrong a mark is
 NOTHING = "no mark"
 MISSING = "mark missing"
 LABEL, BOUNDARY, BOTH = "label", "boundary", "label and boundary"
@@ -126,13 +126,13 @@ def rank(items: Iterable[Item]) -> list[Item]:
     """Return the items with their scores, most suspect first; of equals the first.
 
     The score is the normalised margin: log(p_given / t(given)) - log(p_suggested / t(suggested)), t(label) the mean p_given of that label's
-    marks, 1 for nothing. None of these counts as less than LEAST.
+    marks, 1 for nothing; LEAST is added to each probability.
     """
     items = list(items)
     expected = expected_confidence(items)
 
     def share(span: Span | None, probability: float) -> float:
-        return max(probability, LEAST) / max(expected.get(span.label, 1.0) if span else 1.0, LEAST)
+        return (probability + LEAST) / ((expected.get(span.label, 1.0) if span else 1.0) + LEAST)
 
     scored = [replace(item, score=log(share(item.given, item.p_given) / share(item.suggested, item.p_suggested))) for item in items]
     return sorted(scored, key=lambda item: item.score)

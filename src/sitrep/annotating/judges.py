@@ -138,13 +138,18 @@ def train_judges(config: SuspectsConfig) -> Judged:
 
 def _find(config: TrainConfig, data_sha256: str) -> Run | None:
     """Return the newest run of this config and these articles, finished ones first."""
-    wanted = json.loads(json.dumps(asdict(config)))
+    wanted = _without_distil(json.loads(json.dumps(asdict(config))))
     infos = [(read_json(path), path.parent) for path in _home(config).glob("*/run.json") if path.stat().st_size]
     same = [
         (info["status"] == "finished", info["started"], folder) for info, folder in infos
-        if info.get("config") == wanted and info["data_sha256"] == data_sha256 and "pooled" not in info
+        if _without_distil(info["config"]) == wanted and info["data_sha256"] == data_sha256 and "pooled" not in info
     ]  # fmt: skip
     return Run(max(same)[2]) if same else None
+
+
+def _without_distil(config: dict[str, Any]) -> dict[str, Any]:
+    """Leave out how a teacher's scores would be learnt, which says nothing where there is no teacher."""
+    return {**config, "distil": None}
 
 
 def _train(config: TrainConfig, begun: Run | None) -> Run:
