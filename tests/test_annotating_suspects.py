@@ -100,10 +100,10 @@ def test_articles_of_folds_that_are_not_given_are_left_out(folds, caplog):
 def test_more_articles_are_judged_unless_they_were_learnt_from(ner_run, corpus, tmp_path, caplog):
     learnt = load_corpus(ner_run.config().data, ner_run.config().task).train[0]
     text = (corpus / f"{learnt.id}.md").read_text(encoding="utf-8")
-    for name, content in (("new", text.replace("A ", "Far away a ").replace("The ", "Later some ")), ("copy", text)):
-        content = content.replace(f"id: {learnt.id}", f"id: {name}")
-        (tmp_path / f"{name}.md").write_text(content + (" But much is unlike it, since these are other words by far." * (name == "new")))
-    (tmp_path / "known.md").write_text(text)
+    more = " But much is unlike it, since these are other words by far."
+    for name, content in (("new", text + 3 * more), ("copy", text)):
+        (tmp_path / f"{name}.md").write_text(content.replace(f"id: {learnt.id}", f"id: {name}"), encoding="utf-8")
+    (tmp_path / "known.md").write_text(text, encoding="utf-8")
     judged = judges_of([str(ner_run.path)], str(tmp_path))
     added = {article.id for article in judged.articles} - read_splits(corpus / "splits.csv").keys()
     assert added == {"new"} and "2 of 3 articles of input are left out" in caplog.text
