@@ -1,9 +1,10 @@
 """Do chosen articles teach more than random ones? A simulation of `annotate.py action=next` on the hand-labelled articles.
 
-python benchmarks/next_articles.py [seeds=3] [rounds=4] [batch=8] [held_out=20] [epochs=20] [ways=next,random]
+python benchmarks/next_articles.py [seeds=3] [rounds=4] [batch=8] [budget=words|articles] [held_out=20] [epochs=15] [ways=next,random]
 
 The train articles, less `held_out` of them, are the pool, whose labels count as unknown until an article is chosen. Each seed starts with
-`batch` random articles and adds as many in each round, by each way; models are scored on dev and the held-out articles, never on test.
+`batch` random articles and adds as many in each round, by each way, or the words that so many have (`budget=words`): labelling is paid for
+by the word. Models are scored on dev and the held-out articles, never on test.
 
 So that a training takes seconds, the encoder (`model=minilm`) is frozen and has read each window once; learnt are a layer of 128 units over
 its third and last layers and the case of words, and the crf head. Scores are those of this small model, not of train.py's: what is
@@ -33,7 +34,7 @@ from sitrep.heads.base import pad_windows
 from sitrep.models import build_model
 from sitrep.prediction import EncoderReader
 from sitrep.scoring import score
-from sitrep.selection import Candidates, choose, items_of
+from sitrep.selection import Candidates, centre, choose, items_of
 from sitrep.windows import IGNORED
 
 LAYERS = (3, -1)  # of the encoder's, whose vectors the small model reads
@@ -130,27 +131,31 @@ class Simulation:
             return draw.sample(left, len(left))
         doubt, found = items_of(self.model.read(layer, left), [(None, label) for label in self.labels])
         costs = np.array([self.words[name] for name in left], dtype=float) if self.by_words else np.ones(len(left))
-        candidates = Candidates(np.stack([self.model.vectors[name] for name in left]), doubt, found, costs)
-        known = np.stack([self.model.vectors[name] for name in ids])
+        vectors, known = centre(*(np.stack([self.model.vectors[name] for name in names]) for names in (left, ids)))
+        candidates = Candidates(vectors, doubt, found, costs)
         return [left[choice.index] for choice in WAYS[way](candidates, known, self.taught(ids))]
 
-    def fill(self, order: Sequence[str]) -> list[str]:
-        """Return the first of `order` that a round pays for: `batch` articles, or as many words as so many have on average."""
+    def fill(self, ids: Sequence[str], order: Sequence[str], number: int) -> list[str]:
+        """Return `ids` and the first of `order` that are paid for by round `number`, the first of which is 0.
+
+        Each round pays for `batch` articles, or for as many words as so many have on average; what one round spends too much or too little,
+        since articles are whole, the next makes up for.
+        """
         if not self.by_words:
-            return list(order[: self.batch])
-        budget = self.batch * statistics.fmean(self.words.values())
-        spent, chosen = 0.0, []
+            return [*ids, *order[: self.batch]]
+        budget = (number + 1) * self.batch * statistics.fmean(self.words.values())
+        chosen = list(ids)
+        spent = sum(self.words[name] for name in ids)
         for name in order:
-            if spent + self.words[name] / 2 > budget:
-                break
-            spent += self.words[name]
-            chosen.append(name)
+            if spent + self.words[name] / 2 <= budget:
+                chosen.append(name)
+                spent += self.words[name]
         return chosen
 
     def run(self, way: str, seed: int) -> list[dict[str, Any]]:
         """Return what was measured after each round, the first (the same for all ways) included."""
         draw = random.Random(seed)
-        ids = self.fill(draw.sample([article.id for article in self.pool], len(self.pool)))
+        ids = self.fill([], draw.sample([article.id for article in self.pool], len(self.pool)), 0)
         rows = []
         for number in range(self.n_rounds + 1):
             layer = self.model.learn(ids, self.epochs, seed)
@@ -159,7 +164,7 @@ class Simulation:
             rows.append({"n": len(ids), "words": sum(self.words[name] for name in ids), "strict": strict})
             if number < self.n_rounds:
                 left = [article.id for article in self.pool if article.id not in ids]
-                ids = [*ids, *self.fill(self.order(way, layer, ids, left, draw))]
+                ids = self.fill(ids, self.order(way, layer, ids, left, draw), number + 1)
         return rows
 
 

@@ -96,12 +96,14 @@ def test_cleanlab_s_scores_of_words_become_scores_of_items():
 
 def test_a_round_pays_for_as_many_words_as_a_batch_has_on_average():
     simulation = object.__new__(next_articles.Simulation)  # without the encoder, which takes a minute to read the articles
-    simulation.batch, simulation.words = 2, {"a": 100, "b": 300, "c": 200, "d": 400}
+    simulation.batch, simulation.words = 2, {"a": 100, "b": 300, "c": 250, "d": 400, "e": 200}
     simulation.by_words = False
-    assert simulation.fill("abcd") == ["a", "b"]
+    assert simulation.fill([], "abcde", 0) == ["a", "b"] and simulation.fill(["a", "b"], "ecd", 1) == ["a", "b", "e", "c"]
     simulation.by_words = True
     assert statistics.fmean(simulation.words.values()) * 2 == 500
-    assert simulation.fill("abcd") == ["a", "b", "c"] and simulation.fill("dcba") == ["d", "c"]
+    assert simulation.fill([], "abcde", 0) == ["a", "b", "e"]  # 600: e fits by half, c does not
+    assert simulation.fill(["a", "b", "e"], "cd", 1) == ["a", "b", "e", "c"]  # 850 of 1000, and 1250 with d
+    assert simulation.fill(["a", "b", "e"], "dc", 1) == ["a", "b", "e", "d"]
 
 
 def test_the_rarest_labels_are_averaged_and_what_is_undefined_is_nothing():

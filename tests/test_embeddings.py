@@ -5,7 +5,7 @@ import pytest
 import torch
 from factories import make_article
 
-from sitrep.embeddings import embed, unit
+from sitrep.embeddings import embed
 from sitrep.readers import load_reader
 
 
@@ -14,7 +14,6 @@ def test_an_article_s_vector_is_the_mean_of_its_windows_means(request, fixture):
     run = request.getfixturevalue(fixture)
     reader, articles = load_reader(run, "cpu"), run.articles("gold", "dev")
     vectors = embed(reader, articles)
-    assert np.linalg.norm(vectors, axis=1) == pytest.approx(np.ones(len(articles)), abs=1e-6)
     long = max(range(len(articles)), key=lambda row: len(articles[row].text))
     (encoded,) = reader.windower.encode([articles[long]])
     means = []
@@ -22,7 +21,7 @@ def test_an_article_s_vector_is_the_mean_of_its_windows_means(request, fixture):
         inputs = {name: torch.tensor([values]) for name, values in reader.windower.inputs(encoded, window).items()}
         with torch.inference_mode():
             means.append(reader.network.body.base_model(**inputs).last_hidden_state[0].mean(dim=0).numpy())
-    assert vectors[long] == pytest.approx(unit(np.mean(means, axis=0)[None])[0], abs=1e-5)
+    assert vectors[long] == pytest.approx(np.mean(means, axis=0), abs=1e-5)
 
 
 def test_the_same_text_has_the_same_vector_and_no_article_has_none(ner_run):
@@ -30,9 +29,5 @@ def test_the_same_text_has_the_same_vector_and_no_article_has_none(ner_run):
     same, other, again = embed(
         reader, [make_article("a", "Rain fell."), make_article("b", "Envoys met in Gao."), make_article("c", "Rain fell.")]
     )
-    assert same @ again == pytest.approx(1, abs=1e-5) and same @ other < 0.9999
-    assert len(embed(reader, [])) == 0
-
-
-def test_a_row_of_zeros_stays():
-    assert unit(np.array([[3.0, 4.0], [0.0, 0.0]])).tolist() == [[0.6, 0.8], [0.0, 0.0]]
+    assert same == pytest.approx(again, abs=1e-5) and np.abs(same - other).max() > 1e-3
+    assert embed(reader, []).shape == (0, len(same))

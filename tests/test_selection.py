@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from sitrep.articles import Article, Span
-from sitrep.selection import Candidates, choose, items_of
+from sitrep.selection import Candidates, centre, choose, items_of, unit
 
 
 def candidates(angles, doubt, found=None, costs=None) -> Candidates:
@@ -51,6 +51,17 @@ def test_all_candidates_come_once_and_the_same_each_time():
     first, again = (order(candidates(angles, doubt), NONE_KNOWN, np.arange(4)) for _ in range(2))
     assert first == again and sorted(first) == list(range(30))
     assert order(candidates([], np.empty((0, 4))), NONE_KNOWN, np.arange(4)) == []
+
+
+def test_vectors_are_compared_without_what_all_have_in_common():
+    vectors, known = centre(np.array([[9.0, 1.0], [9.0, -1.0]]), np.array([[9.0, 3.0], [9.0, -3.0]]))
+    assert vectors.tolist() == [[0, 1], [0, -1]] and known.tolist() == [[0, 1], [0, -1]]
+    assert centre(np.array([[3.0, 4.0]]), np.empty((0, 2)))[0].tolist() == [[0, 0]]  # what has nothing of its own is far from all
+    assert [len(part) for part in centre(np.empty((0, 2)), np.empty((0, 2)))] == [0, 0]
+
+
+def test_a_row_of_zeros_keeps_its_length():
+    assert unit(np.array([[3.0, 4.0], [0.0, 0.0]])).tolist() == [[0.6, 0.8], [0.0, 0.0]]
 
 
 def test_doubt_and_what_is_found_of_mentions_and_classes():

@@ -14,11 +14,13 @@ from sitrep.sampling import batches_by_length, look_ahead
 
 
 def embed(reader: EncoderReader, articles: Sequence[Article]) -> np.ndarray:
-    """Return (n_articles, width) vectors of length 1: the mean of each window's token vectors, then of an article's windows.
+    """Return (n_articles, width): the mean of each window's token vectors, then of an article's windows.
 
     The encoder runs in torch, whatever multiplies for the reader.
     """
-    return np.concatenate([_embed_together(reader, chunk) for chunk in look_ahead(articles)] or [np.empty((0, 0))])
+    return np.concatenate(
+        [_embed_together(reader, chunk) for chunk in look_ahead(articles)] or [np.empty((0, reader.network.body.config.hidden_size))]
+    )
 
 
 def _embed_together(reader: EncoderReader, articles: Sequence[Article]) -> np.ndarray:
@@ -31,7 +33,8 @@ def _embed_together(reader: EncoderReader, articles: Sequence[Article]) -> np.nd
         inputs = to_device(pad_windows([windows[index] for index in batch], windower.pad_id), network.device)
         for index, mean in zip(batch, _means(network.body.base_model, inputs), strict=True):
             means[index] = mean
-    return unit(np.stack([np.stack([means[index] for index in np.flatnonzero(owners == row)]).mean(axis=0) for row in range(len(encoded))]))
+    stacked = np.stack(means)
+    return np.stack([stacked[owners == row].mean(axis=0) for row in range(len(encoded))])
 
 
 def _means(encoder: torch.nn.Module, inputs: dict[str, torch.Tensor]) -> np.ndarray:
@@ -39,9 +42,3 @@ def _means(encoder: torch.nn.Module, inputs: dict[str, torch.Tensor]) -> np.ndar
         hidden = encoder(**{name: tensor for name, tensor in inputs.items() if name in INPUTS}).last_hidden_state
     mask = inputs["attention_mask"].unsqueeze(2)
     return ((hidden * mask).sum(dim=1) / mask.sum(dim=1)).float().cpu().numpy()
-
-
-def unit(vectors: np.ndarray) -> np.ndarray:
-    """Return rows scaled to length 1; a row of zeros stays."""
-    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
-    return vectors / np.where(lengths > 0, lengths, 1)

@@ -49,6 +49,21 @@ class Candidates:
     costs: np.ndarray
 
 
+def centre(vectors: np.ndarray, known: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the vectors of candidates and of known articles, (n, width) each, less the mean of all and of length 1; zeros stay.
+
+    A trained encoder's vectors all point nearly the same way: without their mean, what sets articles apart is left.
+    """
+    mean = np.concatenate([vectors, known]).mean(axis=0) if len(vectors) else 0.0
+    return unit(vectors - mean), unit(known - mean)
+
+
+def unit(vectors: np.ndarray) -> np.ndarray:
+    """Return rows scaled to length 1; a row of zeros stays."""
+    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+    return vectors / np.where(lengths > 0, lengths, 1)
+
+
 def choose(candidates: Candidates, known: np.ndarray, taught: np.ndarray) -> Iterator[Choice]:
     """Yield the candidates in the order in which they should be labelled, all of them; of equals the first.
 

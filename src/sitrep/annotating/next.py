@@ -21,7 +21,7 @@ from sitrep.formats.files import RowError, replacing
 from sitrep.joint import JointReader, load_joint, open_joint
 from sitrep.near_duplicates import NearDuplicates
 from sitrep.runs import Run
-from sitrep.selection import Candidates, Choice, Column, choose, items_of
+from sitrep.selection import Candidates, Choice, Column, centre, choose, items_of
 from sitrep.terminal import console, say, text_table, track
 
 log = logging.getLogger(__name__)
@@ -124,8 +124,8 @@ def _choose(config: NextConfig, reader: JointReader, pool: Sequence[Article], re
     columns = list(known.taught)
     encoder: Any = reader.readers[0].reader
     costs = [max(1, len(article.text.split())) if config.budget == "words" else 1 for article in pool]
-    candidates = Candidates(embed(encoder, pool), *items_of(read, columns), np.array(costs, dtype=float))
-    learnt = embed(encoder, known.learnt)
+    vectors, learnt = centre(embed(encoder, pool), embed(encoder, known.learnt))
+    candidates = Candidates(vectors, *items_of(read, columns), np.array(costs, dtype=float))
     taught = np.array([known.taught[column] for column in columns])
     chosen = islice(choose(candidates, learnt, taught), config.n)
     return [_explained(pool[choice.index], read[choice.index], rank, choice, known.taught) for rank, choice in enumerate(chosen, 1)]
