@@ -29,6 +29,8 @@ CASES = {
     "action/import": ("annotate", "action=import", "input=x"),
     "action/check": ("annotate", "action=check", "input=x"),
     "action/agreement": ("annotate", "action=agreement", "a=x", "b=y"),
+    "action/suspects": ("annotate", "action=suspects"),
+    "action/next": ("annotate", "action=next", "run=latest", "input=x"),
     "data/articles": ("train", "data=articles"),
     "data/own": ("train", *OWN),
     "data/re3d": ("train", "data=re3d", "data.path=x"),

@@ -11,7 +11,7 @@ from factories import refused
 from safetensors.torch import load_file
 from tiny import SMALL, compose, own_data, write_encoder
 
-from sitrep import jobs
+from sitrep import jobs, learning
 from sitrep.articles import Article
 from sitrep.heads.mlm import MASKED
 from sitrep.models import build_model, load_model
@@ -73,7 +73,7 @@ def test_the_loss_falls_and_the_best_epoch_is_kept(mlm_run):
     assert list(rows[0]) == ["epoch", "step", "loss", "held_out_loss", "perplexity", "seconds"]
     assert rows[0]["perplexity"] == pytest.approx(math.exp(losses[0]), rel=1e-3)
     network = load_model(mlm_run.checkpoint_path).network
-    dev = jobs._load_corpus_once(mlm_run.config()).dev
+    dev = learning._load_corpus_once(mlm_run.config()).dev
     assert network.measure(dev, iter)["held_out_loss"] == pytest.approx(min(losses), abs=1e-4)
     assert mlm_run.info()["status"] == "finished"
     assert {entry["reason"] for entry in mlm_run.info()["left_out"]} <= {"the run's own dev", "the run's own test"}

@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from sitrep.config import SPLITS, DataConfig
+from sitrep.config import NER, SPLITS, DataConfig, ModelConfig, TaskConfig, TrainerConfig
 from sitrep.errors import did_you_mean, require
 
 FIXES = ("safe", "offsets")
 FAIL_ON = ("error", "warning", "never")
+BUDGETS = ("words", "articles")  # what labelling costs
 
 
 @dataclass(frozen=True)
@@ -134,13 +135,66 @@ class AgreementConfig:
         )
 
 
+@dataclass(frozen=True)
+class SuspectsConfig:
+    """configs/action/suspects.yaml; `data` to `seed` say what is trained where no run is named."""
+
+    action: ActionConfig
+    run: list[str]
+    input: str | None
+    n: int
+    output: str | None
+    overwrite: bool
+    folds: int
+    data: DataConfig
+    task: TaskConfig
+    model: ModelConfig
+    trainer: TrainerConfig
+    seed: int
+    device: str
+
+    def __post_init__(self) -> None:
+        require(self.n > 0, f"n={self.n}: how many are shown must be positive; output= keeps all")
+        require(self.task.kind == NER, f"task={self.task.name}: suspects are looked for among mentions; class fields are not judged yet")
+        require(
+            self.model.kind == "encoder",
+            f"model={self.model.name}: a {self.model.kind} model has no probabilities to judge marks by; choose model=minilm3",
+        )
+        require(self.input is None or bool(self.run), f"input={self.input}: who is to judge these articles? Name a run: run=RUN")
+
+
+@dataclass(frozen=True)
+class NextConfig:
+    """configs/action/next.yaml"""
+
+    action: ActionConfig
+    run: list[str]
+    input: str
+    n: int
+    budget: str
+    output: str | None
+    overwrite: bool
+    format: str | None
+    text_field: str
+    id_field: str
+    max_chars: int
+    device: str
+
+    def __post_init__(self) -> None:
+        require(self.n > 0, f"n={self.n}: how many articles are chosen must be positive")
+        require(self.max_chars > 0, f"max_chars={self.max_chars} is the longest text that is read, in characters: it must be positive")
+        require(self.budget in BUDGETS, f"budget={self.budget!r} is unknown{did_you_mean(self.budget, BUDGETS)}")
+
+
 ACTIONS: dict[str, type] = {
     "agreement": AgreementConfig,
     "check": CheckConfig,
     "convert": ConvertConfig,
     "counts": CountsConfig,
     "import": ImportConfig,
+    "next": NextConfig,
     "split": SplitConfig,
+    "suspects": SuspectsConfig,
 }
 
 

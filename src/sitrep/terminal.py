@@ -194,6 +194,17 @@ def loss_table(title: str, rows: Iterable[tuple[str, int, str]]) -> Group:
     return _titled(title, table)
 
 
+def text_table(title: str, columns: Sequence[str], rows: Iterable[Iterable[str]]) -> Group:
+    """Return a table of words, the last column the widest; what does not fit is wrapped."""
+    table = Table()
+    for column in columns[:-1]:
+        table.add_column(column, overflow="fold")
+    table.add_column(columns[-1], overflow="fold", ratio=1)
+    for row in rows:
+        table.add_row(*row)
+    return _titled(title, table)
+
+
 def _table(first: str, columns: Sequence[str]) -> Table:
     table = Table()
     table.add_column(first)

@@ -10,7 +10,9 @@ from sitrep.annotating.check import check
 from sitrep.annotating.convert import convert
 from sitrep.annotating.counts import counts
 from sitrep.annotating.importing import import_articles
+from sitrep.annotating.next import next_articles
 from sitrep.annotating.split import split
+from sitrep.annotating.suspects import suspects
 
 JOBS: dict[str, Callable[..., int]] = {
     "agreement": agreement,
@@ -18,7 +20,9 @@ JOBS: dict[str, Callable[..., int]] = {
     "convert": convert,
     "counts": counts,
     "import": import_articles,
+    "next": next_articles,
     "split": split,
+    "suspects": suspects,
 }
 
 

@@ -28,10 +28,12 @@ class SoftmaxHead(Head):
 
     body_class = AutoModelForTokenClassification
     imitates = True
+    allowed: Tensor
 
     def __init__(self, body: PreTrainedModel, task: TaskConfig, windower: Windower) -> None:
         super().__init__(body, task, windower)
         self.tags = TagSet(tuple(task.labels))
+        self.register_buffer("allowed", torch.tensor(self.tags.allowed()), persistent=False)
 
     @classmethod
     def outputs(cls, task: TaskConfig) -> tuple[str, ...]:
@@ -67,6 +69,28 @@ class SoftmaxHead(Head):
         merged = [self.windower.merge(article, windows) for article, windows in zip(encoded, kept, strict=True)]
         return [decode_mentions(article, softmax(scores), self.tags) for article, scores in zip(encoded, merged, strict=True)]
 
+    def marginals(self, encoded: Sequence[EncodedArticle], kept: Sequence[Sequence[np.ndarray]]) -> Marginals:
+        """Return what gives the probability of any tags of these articles' words, a row an article.
+
+        Tags that no sequence may have (an `I-X` that continues nothing) are left out, and the others share all the probability.
+        """
+        return Marginals(self._sequences(encoded, kept), self._scores_of_neighbours())
+
+    def _sequences(self, encoded: Sequence[EncodedArticle], kept: Sequence[Sequence[np.ndarray]]) -> Sequences:
+        return Sequences([self._emissions(article, windows) for article, windows in zip(encoded, kept, strict=True)])
+
+    def _emissions(self, encoded: EncodedArticle, windows: Sequence[np.ndarray]) -> np.ndarray:
+        """Return (n_words, n_tags): the scores of each word's first token."""
+        scores = self.windower.merge(encoded, windows)
+        scores[np.ix_(encoded.paragraph_starts, self.tags.inside_ids)] = chain.FORBIDDEN
+        return scores[encoded.words[:, 0]]
+
+    def _scores_of_neighbours(self) -> np.ndarray:
+        return self._moves().detach().cpu().double().numpy()  # Apple GPUs have no 64 bits
+
+    def _moves(self) -> Tensor:
+        return torch.zeros(self.allowed.shape, device=self.allowed.device).masked_fill(~self.allowed, chain.FORBIDDEN)
+
 
 class CrfHead(SoftmaxHead):
     """The best sequence of tags of the whole article, with learnt scores for neighbours.
@@ -75,12 +99,9 @@ class CrfHead(SoftmaxHead):
     a mention is its marginal probability: that of all tag sequences in which exactly these words bear this label.
     """
 
-    allowed: Tensor
-
     def __init__(self, body: PreTrainedModel, task: TaskConfig, windower: Windower) -> None:
         super().__init__(body, task, windower)
         self.transitions = nn.Parameter(torch.zeros(len(self.tags.tags), len(self.tags.tags)))
-        self.register_buffer("allowed", torch.tensor(self.tags.allowed()), persistent=False)
 
     def training_rows(self, encoded: EncodedArticle) -> tuple[list[Row], list[Lost]]:
         """Return a row a window: its inputs, and `labels` at the first token of each word."""
@@ -105,8 +126,7 @@ class CrfHead(SoftmaxHead):
         """Return the articles with the tags of the best sequence."""
         if not encoded:
             return []
-        sequences = Sequences([self._emissions(article, windows) for article, windows in zip(encoded, kept, strict=True)])
-        moves = self._moves().detach().cpu().double().numpy()  # Apple GPUs have no 64 bits
+        sequences, moves = self._sequences(encoded, kept), self._scores_of_neighbours()
         paths = best_paths(sequences, moves)
         found = [self.tags.decode(path) for path in paths]
         segments = [
@@ -118,12 +138,6 @@ class CrfHead(SoftmaxHead):
         return [
             place_mentions(article, mentions, list(islice(scores, len(mentions)))) for article, mentions in zip(encoded, found, strict=True)
         ]
-
-    def _emissions(self, encoded: EncodedArticle, windows: Sequence[np.ndarray]) -> np.ndarray:
-        """Return (n_words, n_tags): the scores of each word's first token."""
-        scores = self.windower.merge(encoded, windows)
-        scores[np.ix_(encoded.paragraph_starts, self.tags.inside_ids)] = chain.FORBIDDEN
-        return scores[encoded.words[:, 0]]
 
     def _moves(self) -> Tensor:
         return self.transitions.masked_fill(~self.allowed, chain.FORBIDDEN)

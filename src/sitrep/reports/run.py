@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from sitrep.articles import Article
-from sitrep.config import MLM
+from sitrep.config import MLM, TaskConfig
 from sitrep.errors import InputError
 from sitrep.mistakes import KINDS
 from sitrep.reports.articles import MAX_BYTES, kinds_of, pair_up, show_articles
+from sitrep.reports.card import write_model_card
 from sitrep.reports.charts import curves, heat
 from sitrep.reports.pages import check_scores, rows_of, share_out, show, write_page
 from sitrep.runs import Run, describe_task
@@ -61,6 +62,13 @@ def write_run_report(run: Run) -> Path:
         config=rows_of(info["config"]),
         provenance=_provenance(info),
     )
+
+
+def write_pages(run: Run, task: TaskConfig) -> Path:
+    """Bring the run's report and model card up to date, and return the report."""
+    if task.kind != MLM:
+        write_model_card(run)
+    return write_run_report(run)
 
 
 def _load(run: Run, names: Sequence[str]) -> tuple[list[tuple[dict[str, Any], Pairs]], list[str]]:
