@@ -73,10 +73,10 @@ def test_a_mark_that_was_swapped_comes_first(ner_run, tmp_path):
     output = tmp_path / "suspects.csv"
     assert of_run(ner_run, f"input={article}", f"output={output}") == 0
     with output.open(encoding="utf-8", newline="") as rows:
-        first = next(row for row in csv.DictReader(rows) if row["id"] == "wrong")
+        first = next(row for row in csv.DictReader(rows) if row["id"] == "wrong" and row["label"] != "no mark")
     assert (first["text"], first["label"], first["problem"], first["suggested_label"]) == ("Quetta", "DATE", "wrong label", "LOCATION")
     assert first["line"] == "4" and float(first["score"]) < 0
-    assert first["why"].startswith("the model: LOCATION 0.") and "(usually 0." in first["why"]
+    assert first["why"].startswith("the model: LOCATION ") and "(usually " in first["why"]
 
 
 def test_each_article_is_judged_by_the_fold_that_held_it_out_and_test_by_all(folds, corpus):
