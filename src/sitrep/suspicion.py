@@ -3,7 +3,7 @@
 After Northcutt, Jiang and Chuang 2021, "Confident learning: estimating uncertainty in dataset labels": a label is suspect by its
 normalised margin, the probability that an independent model gives it against that of the likeliest alternative, each as a share of
 what the model gives to that label on average where it is marked. So a label that models find hard does not fill the list. The margin is
-taken of logarithms: among six orders tried on known mistakes (docs/suspects.md) it found most, the paper's difference 7 points fewer.
+taken of logarithms: of the orders tried on known mistakes (docs/suspects.md) it found most, the paper's difference 7 points fewer.
 
 Where the paper has classes, a mark has alternatives: its words under any other label, each overlapping mention that a model finds, and
 nothing at all. What a model finds where nothing is marked has one: the mention. All probabilities are the models' own, averaged.
