@@ -1,8 +1,10 @@
+from dataclasses import replace
+
 import pytest
 from factories import make_data, refused
 
 from sitrep.articles import Article, Source, Span
-from sitrep.growing import plan_growth
+from sitrep.growing import describe_change, plan_growth
 
 WORDS = "the river army took the bridge at dawn and held it until the rain came down on the far bank of the wide brown water"
 
@@ -22,7 +24,8 @@ def article(n, text=None, spans=PLACE, **classes):
 
 CORPUS = [article(n) for n in range(10)]
 SPLITS = {f"a{n}": split for n, split in enumerate(["train"] * 6 + ["dev"] * 2 + ["test"] * 2)}
-DATA = make_data(labels={"entities": ["LOCATION", "DATE"], "topics": ["bombing"]}, stratify_by=["entities"])
+DATA_OPTIONS = {"labels": {"entities": ["LOCATION", "DATE"], "topics": ["bombing"]}, "stratify_by": ["entities"]}
+DATA = make_data(**DATA_OPTIONS)
 
 
 def plan(given, into=None, corpus=CORPUS, data=DATA):
@@ -44,6 +47,8 @@ def test_what_is_known_is_the_same_or_changed_and_other_fields_stay():
     old = [Article("a0", words(0), (Span(0, 5, "LOCATION"),), extra={"date": "2020-01-01", "topics": ["bombing"]}), *CORPUS[1:]]
     given = [article(0, spans=(Span(0, 5, "DATE"),)), article(1), article(2, topics=["bombing"])]
     growth = plan(given, corpus=old)
+    assert describe_change(old[0], growth.changed[0]) == "only the import has DATE 'the0 ' [0, 5)"
+    assert describe_change(CORPUS[2], growth.changed[1]) == "topics is [] in the corpus and ['bombing'] in the import"
     assert (growth.new, growth.same) == ((), ("a1",))
     first, second = growth.changed
     assert (first.spans, first.extra) == ((Span(0, 5, "DATE"),), {"date": "2020-01-01", "topics": ["bombing"]})
@@ -102,3 +107,43 @@ def test_a_field_that_all_have_is_demanded_of_new_ones():
     with refused("new.jsonl:30: article 'a30': has no field 'topics'", "(1 of 2 new articles lack it)", "'topics: []'"):
         plan([article(30), article(31, topics=[])], corpus=corpus)
     assert plan([article(31, topics=[])], corpus=corpus).new[0].labels == {"topics": ()}
+
+
+def test_a_file_of_classes_leaves_the_mentions():
+    growth = plan([article(0, spans=(), topics=["bombing"]), article(1, spans=())])
+    (changed,) = growth.changed
+    assert (changed.spans, changed.labels) == (CORPUS[0].spans, {"topics": ("bombing",)})
+    assert (growth.same, growth.bare) == (("a1",), ("a0", "a1"))
+
+
+def test_labels_that_training_drops_stay_in_the_corpus():
+    both = (Span(0, 5, "LOCATION"), Span(6, 9, "DATE"))
+    data = make_data(labels={"entities": ["LOCATION"], "topics": ["bombing"]}, drop_labels=["DATE", "sanctions"], stratify_by=["entities"])
+    old = [article(0, spans=both, topics=["sanctions"]), *CORPUS[1:]]
+    assert plan(old[:1], corpus=old, data=data).same == ("a0",)
+    (new,) = plan([article(30, spans=both, topics=["sanctions", "bombing"])], corpus=old, data=data).new
+    assert (new.spans, new.labels) == (both, {"topics": ("sanctions", "bombing")})
+
+
+def test_the_order_of_class_labels_is_no_change_and_other_fields_given_are_taken():
+    data = make_data(labels={"entities": ["LOCATION"], "topics": ["x", "y"]}, stratify_by=["entities"])
+    old = [article(0, topics=["x", "y"]), *CORPUS[1:]]
+    assert plan([article(0, topics=["y", "x"])], corpus=old, data=data).same == ("a0",)
+    (changed,) = plan([article(1, tone=["sad"])], corpus=old, data=data).changed
+    assert changed.labels == {"tone": ("sad",)}
+
+
+def test_where_there_is_no_split_all_get_one():
+    given = [article(n) for n in range(10, 14)]
+    for into in (None, "train"):
+        growth = plan_growth(CORPUS, given, DATA, {}, into)
+        assert growth.splits.keys() == {a.id for a in [*CORPUS, *given]}
+    assert {growth.splits[a.id] for a in given} == {"train"}
+    dated = [replace(a, extra={"date": f"2020-01-{n + 1:02}"}) for n, a in enumerate([*CORPUS, *given])]
+    by_date = plan_growth(dated[:10], dated[10:], make_data(**{**DATA_OPTIONS, "split_by": "date"}), {}).splits
+    assert by_date["a13"] == "test" and by_date["a0"] == "train"
+
+
+def test_an_id_that_no_split_file_can_hold():
+    with refused("the id holds a control character"):
+        plan([replace(article(30), id="a\r30")])

@@ -16,6 +16,7 @@ from sitrep.splits import read_splits
 
 
 def write(path, articles):
+    path.parent.mkdir(exist_ok=True)
     jsonl.write(articles, path, Target())
     return path
 
@@ -40,7 +41,7 @@ def test_new_articles_become_files_as_the_others_are(corpus_split, tmp_path, cap
     read = {article.id: article for article in read_articles(corpus_split)}
     for article in given:
         assert (read[article.id].text, read[article.id].spans, read[article.id].labels) == (article.text, article.spans, article.labels)
-        assert read[article.id].source.path.startswith(str(corpus_split / "imported" / "week 1"))
+        assert read[article.id].source.path.startswith(str(corpus_split / "imported" / "week_1"))
     assert {path: path.read_bytes() for path in files} == files
     after = read_splits(corpus_split / "splits.csv")
     assert before.items() < after.items() and {after[article.id] for article in given} == {"train"}
@@ -60,7 +61,8 @@ def test_corrected_labels_change_the_marks_of_their_file_and_nothing_else(corpus
     fewer = replace(old, spans=old.spans[1:])
     given = write(tmp_path / "w.jsonl", [fewer])
     before = Path(old.source.path).read_text()
-    with refused(f"{old.source.path}:", "other labels for this article (1 such articles)", "update=true"):
+    gone = f"only the corpus has {old.spans[0].label} {old.surface(old.spans[0])!r}"
+    with refused(f"{given}:1: ", "other labels for this article, the first of 1 such", gone, f"({old.source.path}:", "update=true"):
         import_from(given, corpus_split)
     assert import_from(given, corpus_split, "update=true") == 0
     assert f"changed: {old.source.path}" in capsys.readouterr().out
@@ -122,7 +124,7 @@ def test_nothing_is_written_when_something_is_refused(corpus_split, tmp_path):
     files = {path: path.read_bytes() for path in corpus_split.rglob("*") if path.is_file()}
     cannot = new_article(2, text=f"{new_article(2).text}\n")  # which annotated Markdown does not keep
     given = write(tmp_path / "given.jsonl", [new_article(1), cannot])
-    with refused("article 'new-2': the format of the corpus cannot hold its", "action=convert"):
+    with refused(f"{given}:2: article 'new-2': the format of the corpus cannot hold its newlines around texts", "action=convert"):
         import_from(given, corpus_split)
     assert {path: path.read_bytes() for path in corpus_split.rglob("*") if path.is_file()} == files
 
@@ -130,9 +132,85 @@ def test_nothing_is_written_when_something_is_refused(corpus_split, tmp_path):
 def test_a_corpus_that_cannot_grow(tmp_path):
     table = tmp_path / "corpus.csv"
     table.write_text("id,text,topics\n" + "".join(f"a{n},{new_article(n).text},diplomacy\n" for n in range(6)))
-    with refused(f"data.path={table}: articles are added to a folder or to a JSON Lines file", "action=convert"):
+    with refused(f"data.path={table}: articles are added to a folder or to a file of our JSON Lines", "action=convert"):
         import_from(write(tmp_path / "given.jsonl", [new_article(9)]), table)
     with refused("data.split_by=file", "imported/train.jsonl"):
         compose("annotate", "action=import", "input=x", *own_data(tmp_path), "data.split_by=file")
     with refused("into='../x' must name a folder below"):
         compose("annotate", "action=import", "input=x", *own_data(tmp_path), "into=../x")
+
+
+def files_of(folder):
+    return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_nothing_is_written_when_a_changed_article_cannot_be(corpus_split, tmp_path):
+    old = next(article for article in read_articles(corpus_split) if article.spans)
+    span = old.spans[0]
+    overlapping = replace(old, spans=(span, Span(span.start, span.end - 1, span.label)))
+    before = files_of(corpus_split)
+    with refused("cannot hold its overlapping mentions"):
+        import_from(write(tmp_path / "given.jsonl", [new_article(1), overlapping]), corpus_split, "update=true")
+    assert files_of(corpus_split) == before
+
+
+def test_nothing_is_written_when_the_split_cannot_be(corpus_split, tmp_path):
+    (tmp_path / "file").write_text("")
+    before = files_of(corpus_split)
+    with refused("cannot be written", "nothing was changed"):
+        import_from(write(tmp_path / "w.jsonl", [new_article(1)]), corpus_split, f"data.splits_path={tmp_path / 'file' / 'splits.csv'}")
+    assert files_of(corpus_split) == before
+
+
+def test_an_import_that_was_killed_is_completed_by_the_same_command(corpus_split, tmp_path, capsys):
+    given = write(tmp_path / "w.jsonl", [new_article(n) for n in range(3)])
+    split = (corpus_split / "splits.csv").read_bytes()
+    import_from(given, corpus_split, "split=train")
+    whole = files_of(corpus_split)
+    (corpus_split / "splits.csv").write_bytes(split)  # which is written last
+    import_from(given, corpus_split, "split=train")
+    assert files_of(corpus_split) == whole
+    assert "3 new (3 train)" in capsys.readouterr().out
+
+
+def test_a_split_of_other_articles_is_not_added_to(corpus_split, tmp_path):
+    given = write(tmp_path / "w.jsonl", [new_article(n) for n in range(4)])
+    with refused(f"{corpus_split / 'splits.csv'}: is the split of other articles", "data.splits_path="):
+        import_from(given, tmp_path / "nowhere", f"data.splits_path={corpus_split / 'splits.csv'}")
+
+
+def test_a_corpus_that_is_read_as_another_tools_is_not_written_to(tmp_path):
+    path = tmp_path / "corpus.jsonl"
+    path.write_text(json.dumps({"id": "a", "text": "In Gao.", "label": [[3, 6, "LOCATION"]]}) + "\n")
+    with refused("our JSON Lines", "action=convert"):
+        import_from(write(tmp_path / "w.jsonl", [new_article(n) for n in range(4)]), path, "data.format=doccano")
+
+
+@pytest.mark.parametrize("name", [".export.jsonl", "readme.jsonl", "a*b.jsonl"])
+def test_new_files_are_named_so_that_they_are_read(corpus_split, tmp_path, name):
+    write(tmp_path / "given" / name, [new_article(n) for n in range(3)])
+    import_from(tmp_path / "given" / name, corpus_split)
+    assert len(list(read_articles(corpus_split))) == 23
+
+
+def test_numbers_of_other_fields_become_the_text_that_front_matter_holds(corpus_split, tmp_path):
+    import_from(write(tmp_path / "w.jsonl", [new_article(1, extra={"year": 2021})]), corpus_split)
+    (article,) = (article for article in read_articles(corpus_split) if article.id == "new-1")
+    assert article.extra == {"year": "2021"}
+
+
+def test_predictions_of_other_articles(corpus_split, tmp_path):
+    predictions = write(tmp_path / "found.jsonl", [new_article(5)])
+    with refused(f"predictions={predictions}: holds none of the articles"):
+        import_from(write(tmp_path / "w.jsonl", [new_article(1)]), corpus_split, f"predictions={predictions}")
+
+
+def test_line_ends_of_a_changed_line_stay(tmp_path):
+    path = tmp_path / "corpus.jsonl"
+    rows = [jsonl.format_row(new_article(n)) for n in range(4)]
+    path.write_bytes("".join(row + "\r\n" for row in rows).encode())
+    jobs.annotate(compose("annotate", "action=split", *own_data(path)))
+    changed = replace(new_article(2), spans=new_article(2).spans[:1])
+    import_from(write(tmp_path / "w.jsonl", [changed]), path, "update=true")
+    rows[2] = jsonl.format_row(changed)
+    assert path.read_bytes() == "".join(row + "\r\n" for row in rows).encode()

@@ -18,6 +18,7 @@ from sitrep import jobs
 from sitrep.articles import Article, Span
 from sitrep.errors import InputError
 from sitrep.evaluation import save_evaluation
+from sitrep.finding import open_run
 from sitrep.formats import jsonl, read_articles
 from sitrep.reliability import bin_sums, scored_items
 from sitrep.runs import Run
@@ -144,8 +145,8 @@ def test_the_latest_run_of_a_task(models, topics_run, ner_run, lookup_run, tfidf
         return max(runs, key=lambda run: (run.info()["started"], str(run.path))).path
 
     monkeypatch.chdir(models.parent)
-    assert jobs.open_run("latest").path.resolve() == newest(ner_run, topics_run, lookup_run, tfidf_run)
-    assert jobs.open_run("latest:topics").path.resolve() == newest(topics_run, tfidf_run)
+    assert open_run("latest").path.resolve() == newest(ner_run, topics_run, lookup_run, tfidf_run)
+    assert open_run("latest:topics").path.resolve() == newest(topics_run, tfidf_run)
 
 
 @pytest.mark.parametrize("model", ["encoder", "tfidf"])

@@ -75,7 +75,8 @@ class ImportConfig:
 
     def __post_init__(self) -> None:
         require(self.split in (None, *SPLITS), f"split={self.split!r} is no split{did_you_mean(str(self.split), SPLITS)}")
-        require(bool(self.into) and not set(Path(self.into).parts) & {"..", "/"}, f"into={self.into!r} must name a folder below data.path")
+        is_below = bool(self.into) and not any(part.startswith((".", "/")) for part in Path(self.into).parts)
+        require(is_below, f"into={self.into!r} must name a folder below data.path, and not a hidden one, which is not read")
         require(
             self.data.split_by != "file",
             f"data.split_by=file takes the split of {self.data.path} from the names of its files: convert {self.input} into one that is "

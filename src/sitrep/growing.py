@@ -5,6 +5,7 @@ Nothing that is in the corpus moves. A new article joins the split of its near-d
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -15,19 +16,25 @@ from sitrep.labels import ENTITIES, check_declared, check_entities
 from sitrep.near_duplicates import group_near_duplicates
 from sitrep.splits import make_splits
 
+CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+
 
 @dataclass(frozen=True)
 class Growth:
     """What articles given back mean to a corpus.
 
-    new:     those that join it; `splits` and `twins` are theirs: id -> split, id -> id of a near-duplicate that was there
+    new:     those that join it
+    splits:  id -> split of all that were in none: the new ones, and the others too where there was no split
+    twins:   id of a new one -> that of a near-duplicate that was there
     changed: those that are in it with other labels, as they are to be
     same:    ids of those that are in it as they are
+    bare:    ids of those that are in it with mentions and came without any: they keep what they have
     """
 
     new: tuple[Article, ...]
     changed: tuple[Article, ...]
     same: tuple[str, ...]
+    bare: tuple[str, ...]
     splits: Mapping[str, str]
     twins: Mapping[str, str]
 
@@ -41,7 +48,7 @@ def plan_growth(
         corpus: its articles, as they are.
         given: articles as annotators left them, with ids of their own or of the corpus.
         data: what labels are declared, and how the split is made.
-        splits: id -> split of the corpus.
+        splits: id -> split of the corpus, or nothing if it has none yet.
         into: the split that all new articles join; None: as the shares and labels of the split want.
 
     Raises:
@@ -55,23 +62,25 @@ def plan_growth(
     new = tuple(article for article in checked if article.id not in known)
     _demand_fields(corpus, new, data)
     merged = [_merge(known[article.id], article, data) for article in checked if article.id in known]
-    changed = tuple(article for article in merged if not _is_same(known[article.id], article))
+    changed = tuple(article for article in merged if article != known[article.id])
     kept = {article.id for article in (*new, *changed)}
     same = tuple(article.id for article in checked if article.id not in kept)
-    return Growth(new, changed, same, *_deal(corpus, new, data, splits, into))
+    bare = tuple(article.id for article in checked if not article.spans and article.id in known and known[article.id].spans)
+    return Growth(new, changed, same, bare, *_deal(corpus, new, data, splits, into))
 
 
 def _check(article: Article, data: DataConfig) -> Article:
+    """Return an article without scores, its marks in order; labels in `drop_labels` stay, since they are left out in training only."""
     if not article.text.strip():
         raise InputError(f"{article.where()}: the article is empty; remove it or add its text")
-    article = check_entities(article, data.labels.get(ENTITIES, []), data.drop_labels)
+    if CONTROL.search(article.id):
+        raise InputError(f"{article.where()}: the id holds a control character, which the file of the split cannot; give it another id")
+    check_entities(article, data.labels.get(ENTITIES, []), data.drop_labels)
     for name, labels in data.labels.items():
         if name != ENTITIES and labels and (values := article.classes(name)) is not None:
-            kept = [value for value in values if value not in data.drop_labels]
-            check_declared(article, name, kept, labels)
-            article = article.with_classes(name, kept)
-    spans = tuple(sorted(replace(span, score=None) for span in article.spans))
-    return replace(article, spans=spans, scores={})
+            check_declared(article, name, [value for value in values if value not in data.drop_labels], labels)
+            article = article.with_classes(name, values)
+    return replace(article, spans=tuple(sorted(replace(span, score=None) for span in article.spans)), scores={})
 
 
 def _refuse_repeats(known: Mapping[str, Article], given: Sequence[Article]) -> None:
@@ -105,35 +114,47 @@ def _demand_fields(corpus: Sequence[Article], new: Sequence[Article], data: Data
 
 
 def _merge(old: Article, given: Article, data: DataConfig) -> Article:
-    """Return an article of the corpus with the labels given; fields that are not given, and whatever else it holds, stay."""
-    merged = replace(old, spans=given.spans)
-    for name in data.labels:
-        if name != ENTITIES and (values := given.classes(name)) is not None and values != old.classes(name):
+    """Return an article of the corpus with the labels given; whatever is not given stays, mentions too: a file may hold classes only."""
+    merged = replace(old, spans=given.spans) if given.spans and set(given.spans) != set(old.spans) else old
+    for name in {**dict.fromkeys(data.labels), **given.labels}:
+        values = given.classes(name)
+        before = old.classes(name)
+        if name != ENTITIES and values is not None and (before is None or set(values) != set(before)):
             merged = merged.with_classes(name, values)
     return merged
 
 
-def _is_same(one: Article, other: Article) -> bool:
-    return (sorted(one.spans), one.labels, one.extra) == (sorted(other.spans), other.labels, other.extra)
+def describe_change(old: Article, new: Article) -> str:
+    """Return the first difference in the labels of two versions of an article, in words."""
+    for span in sorted(set(old.spans) ^ set(new.spans)):
+        side = "the corpus" if span in old.spans else "the import"
+        return f"only {side} has {span.label} {old.surface(span)!r} [{span.start}, {span.end})"
+    for name, values in new.labels.items():
+        if values != old.classes(name):
+            return f"{name} is {list(old.classes(name) or ())} in the corpus and {list(values)} in the import"
+    return "no difference"
 
 
 def _deal(
     corpus: Sequence[Article], new: Sequence[Article], data: DataConfig, splits: Mapping[str, str], into: str | None
 ) -> tuple[dict[str, str], dict[str, str]]:
-    """Return id -> split and id -> near-duplicate of the new articles."""
-    if not new:
-        return {}, {}
+    """Return id -> split of what has none, and id -> near-duplicate of the new articles."""
     ids = {article.id for article in new}
+    fixed = dict(splits)
+    if corpus and not splits and (into or not new):
+        fixed = make_splits(corpus, data)  # there is no split yet
     twins: dict[str, str] = {}
-    for group in group_near_duplicates([*corpus, *new]):
+    for group in group_near_duplicates([*corpus, *new]) if new else ():
         joining, others = ([a for a in group if (a.id in ids) is side] for side in (True, False))
         if joining and others:
-            _refuse_leak(joining[0], others, splits, into)
+            if fixed:
+                _refuse_leak(joining[0], others, fixed, into)
             twins |= {article.id: others[0].id for article in joining}
-    if into is None:
-        dealt = make_splits([*corpus, *new], data, splits)
-        return {article_id: dealt[article_id] for article_id in ids}, twins
-    return dict.fromkeys(ids, into), twins
+    if into is None and new:
+        fixed = make_splits([*corpus, *new], data, fixed)
+    else:
+        fixed |= dict.fromkeys(ids, into or "")
+    return {article_id: split for article_id, split in fixed.items() if article_id not in splits}, twins
 
 
 def _refuse_leak(article: Article, others: Sequence[Article], splits: Mapping[str, str], into: str | None) -> None:

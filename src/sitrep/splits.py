@@ -11,7 +11,7 @@ import datetime
 import io
 import random
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from sitrep.articles import Article
@@ -62,7 +62,7 @@ def read_splits(path: Path) -> dict[str, str]:
     rows = csv.DictReader(io.StringIO(read_text(path)))
     if not rows.fieldnames or not {"id", "split"} <= set(rows.fieldnames):
         raise InputError(f"{path}:1: expected the columns id,split, found {rows.fieldnames}")
-    for row in rows:
+    for row in _rows(rows, path):
         article_id, split = row["id"], row["split"]
         where = f"{path}:{rows.line_num}: article {article_id!r}"
         if split not in SPLITS:
@@ -73,15 +73,27 @@ def read_splits(path: Path) -> dict[str, str]:
     return splits
 
 
-def write_splits(splits: Mapping[str, str], path: Path) -> None:
-    """Write id -> split as CSV, sorted by id."""
+def _rows(rows: csv.DictReader[str], path: Path) -> Iterator[dict[str, str]]:
+    try:
+        yield from rows
+    except csv.Error as error:
+        raise InputError(f"{path}:{rows.line_num + 1}: not CSV: {error}; mend that line, or bring the file back as it was") from error
+
+
+def format_splits(splits: Mapping[str, str]) -> str:
+    """Return id -> split as CSV, sorted by id."""
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
     writer.writerow(["id", "split"])
     writer.writerows(sorted(splits.items()))
+    return buffer.getvalue()
+
+
+def write_splits(splits: Mapping[str, str], path: Path) -> None:
+    """Write id -> split as CSV, sorted by id."""
     try:
         with replacing(path) as temporary:
-            temporary.write_text(buffer.getvalue(), encoding="utf-8")
+            temporary.write_text(format_splits(splits), encoding="utf-8")
     except OSError as error:
         raise InputError(f"{path}: cannot be written ({error.strerror}); say where the split is to live: data.splits_path=") from error
 
@@ -117,7 +129,10 @@ def _ids(group: Iterable[Article]) -> list[str]:
 
 def _split_by_date(free: list[list[Article]], fixed: Mapping[str, str], data: DataConfig) -> dict[str, str]:
     if fixed:
-        raise InputError("data.split_by=date cannot extend a split: new articles would push old ones out of test; use stratified")
+        raise InputError(
+            "data.split_by=date cannot extend a split: new articles would push old ones out of test; use stratified, or import them "
+            "with split="
+        )
     newest_first = sorted(free, key=lambda group: (max(map(_date, group)), group[0].id), reverse=True)
     n_test = max(1, round(data.split_shares["test"] * len(free)))
     n_dev = max(1, round(data.split_shares["dev"] * len(free)))
