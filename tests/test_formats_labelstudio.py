@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from sitrep.articles import Span
 from sitrep.formats import list_files, read_articles
-from sitrep.formats.faults import SURFACE, Losses
+from sitrep.formats.faults import NOT_LABELLED, PREDICTED, SKIPPED, SURFACE, Losses
 
 TEXT = "Gunmen in Gao 🚁 shot at Mopti.\nRain fell."
 
@@ -275,3 +275,17 @@ def test_losses_are_summed_up_in_one_line(read, caplog):
     with caplog.at_level(logging.WARNING):
         read(task(annotation({"type": "rating", "from_name": "stars", "value": {"rating": 3}}), drafts=[1]))
     assert "not read: 1 results of type rating, 1 drafts, such as stars" in caplog.text
+
+
+def test_tasks_that_no_person_labelled_are_told_before_they_come(read):
+    found_by_model = {"model_version": "m", "result": [region(10, 13, "Gao", "LOCATION")]}  # without a score
+    tasks = (
+        task(annotation(region(10, 13, "Gao", "LOCATION")), number=1, predictions=[found_by_model]),
+        task(number=2),
+        task(annotation(was_cancelled=True), number=3),
+        task(number=4, predictions=[found_by_model]),
+        task(annotation(was_cancelled=True), number=5, predictions=[found_by_model]),
+    )
+    told = {}
+    assert [article.id for article in read(*tasks, unlabelled=told.__setitem__)] == ["1", "2", "3", "4", "5"]
+    assert told == {"2": NOT_LABELLED, "3": SKIPPED, "4": PREDICTED, "5": PREDICTED}

@@ -8,7 +8,7 @@ from laws import KEYS, articles, as_lines, check_law
 
 from sitrep.articles import Article, Span
 from sitrep.formats import prodigy, read_articles
-from sitrep.formats.faults import OUTSIDE, SURFACE, Losses
+from sitrep.formats.faults import NOT_LABELLED, OUTSIDE, PREDICTED, SURFACE, Losses
 from sitrep.formats.prodigy_tokens import tokenize, with_tokens
 from sitrep.formats.writing import Target
 
@@ -168,3 +168,11 @@ def test_what_is_written(tmp_path):
         "id": "b", "text": TEXT, "tokens": TOKENS, "spans": [{**GAO, "score": 0.75}],
         "meta": {"source": "wire", "score": 0.75, "model": "sitrep-ner 3"},
     }  # fmt: skip
+
+
+def test_tasks_without_an_answer_are_told_before_they_come(read):
+    rows = [answer(GAO, text_hash=number) for number in (1, 2)] + [answer(text_hash=3)]
+    del rows[1]["answer"], rows[2]["answer"]
+    told = {}
+    assert [article.id for article in read(*rows, unlabelled=told.__setitem__)] == ["out:1", "out:2", "out:3"]
+    assert told == {"out:2": PREDICTED, "out:3": NOT_LABELLED}

@@ -34,7 +34,7 @@ from sitrep.formats import (
     tables,
     text,
 )
-from sitrep.formats.faults import Lose, Losses, Report
+from sitrep.formats.faults import Lose, Losses, Report, Unlabelled
 from sitrep.formats.files import (
     DEFAULT_ID_FIELD,
     DEFAULT_TEXT_FIELD,
@@ -96,6 +96,7 @@ def read_articles(
     reject: Reject = refuse,
     report: Report | None = None,
     lose: Lose | None = None,
+    unlabelled: Unlabelled | None = None,
 ) -> Iterator[Article]:
     """Yield the articles of a file, a folder (recursive), a glob or standard input, in the order of their paths, as a stream.
 
@@ -111,6 +112,7 @@ def read_articles(
         reject: called with each file or row that cannot be read; the default raises.
         report: called with each mark that does not fit its text, before its article comes; None: such a mark rejects its row.
         lose: called with what a file holds and an article cannot (relations, say), before that comes; None warns once a file.
+        unlabelled: called with its id and why (of `faults`), before an article comes that no person labelled, where the format says so.
 
     Raises:
         InputError: if the path does not exist or holds no readable file.
@@ -126,7 +128,7 @@ def read_articles(
         article_id = "stdin" if path == "-" else split_name(file.relative_to(root))[0]
         lost = Losses()
         folder = Path(text_dir) if text_dir else None
-        context = Context(article_id, folder, reject, text_field, id_field, max_chars, annotator, report, lose or lost)
+        context = Context(article_id, folder, reject, text_field, id_field, max_chars, annotator, report, lose or lost, unlabelled)
         try:
             if file is not STDIN:
                 _check_file(file, is_named=name == str(Path(path)))

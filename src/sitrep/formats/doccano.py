@@ -21,9 +21,9 @@ from typing import Any
 
 from sitrep.articles import Article, Source
 from sitrep.formats.faults import OUTSIDE, Fault, Loss, Mark
-from sitrep.formats.files import DEFAULT_ID_FIELD, Context, RowError, decode, read_lines
+from sitrep.formats.files import Context, RowError, decode, read_lines
 from sitrep.formats.marks import report, spans_of
-from sitrep.formats.rows import parse_json
+from sitrep.formats.rows import id_of, parse_json
 from sitrep.formats.units import Utf16
 from sitrep.formats.writing import Target, json_fields, lose_all_but
 
@@ -84,12 +84,7 @@ def _article(row: Any, default_id: str, source: Source, context: Context) -> Art
 
 def _id(row: dict[str, Any], default_id: str, source: Source, context: Context) -> str:
     meta = row["meta"] if OLD in row and isinstance(row.get("meta"), dict) else {}
-    if context.id_field not in row and context.id_field not in meta and context.id_field != DEFAULT_ID_FIELD:
-        raise RowError(source, f"no {context.id_field!r}, which id_field= names; the row has: {', '.join(row)}")
-    found = meta.get(context.id_field, row.get(context.id_field, default_id))
-    if isinstance(found, bool) or not isinstance(found, (str, int)):
-        raise RowError(source, f"{context.id_field!r} must be a string or a whole number, found {found!r}")
-    return str(found)
+    return id_of({**row, **meta}, default_id, source, context)
 
 
 def _list(row: dict[str, Any], key: str, source: Source) -> list[Any]:

@@ -50,6 +50,8 @@ class Loss:
 
 Report = Callable[[Fault], None]
 Lose = Callable[[Loss], None]
+Unlabelled = Callable[[str, str], None]  # called with the id of an article and why its labels are not those of a person
+NOT_LABELLED, SKIPPED, PREDICTED = "nobody labelled it", "was skipped", "holds a model's predictions only"
 
 
 class Losses:

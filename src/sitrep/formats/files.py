@@ -13,7 +13,7 @@ from typing import Any, BinaryIO, NoReturn
 
 from sitrep.articles import Source
 from sitrep.errors import InputError
-from sitrep.formats.faults import Lose, Losses, Report
+from sitrep.formats.faults import Lose, Losses, Report, Unlabelled
 from sitrep.formats.streams import CHUNK, opened
 
 DEFAULT_TEXT_FIELD, DEFAULT_ID_FIELD = "text", "id"
@@ -51,6 +51,7 @@ class Context:
     annotator:  whose labels are read where several people labelled one text; None where the file must hold those of one
     report:     called with each mark that does not fit its text; None: that is an error
     lose:       called with what the file holds and an article cannot
+    unlabelled: called before an article is yielded whose labels, if any, are not a person's, where the format says so
     """
 
     article_id: str
@@ -62,6 +63,7 @@ class Context:
     annotator: str | None = None
     report: Report | None = None
     lose: Lose = field(default_factory=Losses)
+    unlabelled: Unlabelled | None = None
 
     def max_bytes(self) -> int | None:
         """Return how many bytes a text of `max_chars` characters has at most, with its byte-order mark; None for no limit."""

@@ -16,7 +16,7 @@ from typing import Any
 
 from sitrep.articles import Article, Source
 from sitrep.formats.annotators import NOBODY, Version, check_annotator, choose
-from sitrep.formats.faults import Loss
+from sitrep.formats.faults import NOT_LABELLED, PREDICTED, SKIPPED, Loss
 from sitrep.formats.files import DEFAULT_ID_FIELD, Context, RowError, decode, read_bytes
 from sitrep.formats.labelstudio_min import is_entry, tasks_of
 from sitrep.formats.labelstudio_results import Results, is_choice, read_results
@@ -125,6 +125,8 @@ def _article(task: Any, default_id: str, source: Source, context: Context, expor
     export.n_unlabelled += content is None
     export.n_predicted += content is not None and chosen is None
     export.n_in_units += found.in_units
+    if context.unlabelled and not chosen:
+        context.unlabelled(article_id, PREDICTED if content is not None else SKIPPED if _annotations(task) else NOT_LABELLED)
     _lose_rest(task, article_id, context, has_annotation=chosen is not None)
     extra = {key: value for key, value in data.items() if key not in (context.text_field, context.id_field)}
     return Article(article_id, text, found.spans, found.labels, found.scores, extra, source)

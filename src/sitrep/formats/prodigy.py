@@ -18,11 +18,11 @@ from typing import Any
 
 from sitrep.articles import Article, Source
 from sitrep.formats.annotators import NOBODY, Version, check_annotator, choose
-from sitrep.formats.faults import Loss
-from sitrep.formats.files import DEFAULT_ID_FIELD, Context, RowError, decode, read_lines
+from sitrep.formats.faults import NOT_LABELLED, PREDICTED, Loss
+from sitrep.formats.files import Context, RowError, decode, read_lines
 from sitrep.formats.marks import spans_of
 from sitrep.formats.prodigy_tokens import parse_spans, tokenize, with_tokens
-from sitrep.formats.rows import parse_json
+from sitrep.formats.rows import id_of, parse_json
 from sitrep.formats.writing import MODEL, Target, is_predicted, json_fields
 
 FIELD = "topics"
@@ -38,7 +38,7 @@ class Row:
     def __init__(self, values: dict[str, Any], number: int, source: Source, context: Context) -> None:
         self.values, self.source = values, source
         self.text = values.get(context.text_field)
-        self.id = _id(values, f"{context.article_id}:{number}", source, context)
+        self.id = id_of(values, f"{context.article_id}:{number}", source, context)
         self.answer = values.get("answer", "accept")
         if not isinstance(self.text, str):
             raise RowError(
@@ -131,6 +131,8 @@ def _merged(rows: Sequence[Row], context: Context) -> Article:
     extra = {key: value for key, value in first.values.items() if key not in taken and not key.startswith("_")}
     if any(span.score is not None for span in spans):
         extra |= _meta_without_model(extra.pop("meta", None), first, context)
+    if context.unlabelled and not any("answer" in row.values for row in rows):
+        context.unlabelled(first.id, PREDICTED if spans or labels else NOT_LABELLED)
     return Article(first.id, str(first.text), tuple(spans), labels, extra=extra, source=first.source)
 
 
@@ -155,15 +157,6 @@ def _classes(row: Row) -> Iterator[str]:
         raise RowError(row.source, f"'label' must be a word, found {label!r}")
     if label:
         yield label
-
-
-def _id(values: dict[str, Any], default_id: str, source: Source, context: Context) -> str:
-    if context.id_field not in values and context.id_field != DEFAULT_ID_FIELD:
-        raise RowError(source, f"no {context.id_field!r}, which id_field= names; the row has: {', '.join(values)}")
-    found = values.get(context.id_field, default_id)
-    if isinstance(found, bool) or not isinstance(found, (str, int)):
-        raise RowError(source, f"{context.id_field!r} must be a string or a whole number, found {found!r}")
-    return str(found)
 
 
 def write(articles: Iterable[Article], path: Path, target: Target) -> None:

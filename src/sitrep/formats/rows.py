@@ -110,27 +110,38 @@ def article_of(row: Any, source: Source, context: Context, default_id: str) -> A
     """
     if not isinstance(row, dict):
         raise RowError(source, f"expected a JSON object, found {type(row).__name__}")
-    text, article_id = row.get(context.text_field), row.get(context.id_field, default_id)
+    text = row.get(context.text_field)
     if not isinstance(text, str):
         raise RowError(
             source,
             f"no string under {context.text_field!r}; the row has: {', '.join(row) or 'nothing'}; text_field= says where the text is",
         )
-    if context.id_field not in row and context.id_field != DEFAULT_ID_FIELD:
-        raise RowError(source, f"no {context.id_field!r}, which id_field= names; the row has: {', '.join(row)}")
-    if isinstance(article_id, bool) or not isinstance(article_id, (str, int)):
-        raise RowError(source, f"{context.id_field!r} must be a string or a whole number, found {article_id!r}")
+    article_id = id_of(row, default_id, source, context)
     taken = {context.text_field, context.id_field, "spans", "labels", "scores"}
     marks = [_parse_mark(raw, source) for raw in _typed(row, "spans", list, source)]
     return Article(
-        id=str(article_id),
+        id=article_id,
         text=text,
-        spans=spans_of(marks, str(article_id), text, context),
+        spans=spans_of(marks, article_id, text, context),
         labels={name: tuple(values) for name, values in _typed(row, "labels", dict, source).items()},
         scores=_typed(row, "scores", dict, source),
         extra={key: value for key, value in row.items() if key not in taken},
         source=source,
     )
+
+
+def id_of(row: Mapping[str, Any], default: str | int, source: Source, context: Context) -> str:
+    """Return the id of a row, `default` if it states none.
+
+    Raises:
+        RowError: if it states none though the user named its key, or what can be no id.
+    """
+    if context.id_field not in row and context.id_field != DEFAULT_ID_FIELD:
+        raise RowError(source, f"no {context.id_field!r}, which id_field= names; the row has: {', '.join(row) or 'nothing'}")
+    found = row.get(context.id_field, default)
+    if isinstance(found, bool) or not isinstance(found, (str, int)):
+        raise RowError(source, f"{context.id_field!r} must be a string or a whole number, found {found!r}")
+    return str(found)
 
 
 def check_columns(names: Sequence[str], source: Source, context: Context, hint: str = "") -> None:
