@@ -214,3 +214,27 @@ def test_line_ends_of_a_changed_line_stay(tmp_path):
     import_from(write(tmp_path / "w.jsonl", [changed]), path, "update=true")
     rows[2] = jsonl.format_row(changed)
     assert path.read_bytes() == "".join(row + "\r\n" for row in rows).encode()
+
+
+def test_tasks_that_nobody_labelled_are_no_labels(corpus_split, tmp_path, caplog):
+    def task(n, **rest):
+        return {"id": n, "data": {"id": f"new-{n}", "text": new_article(n).text}, **rest}
+
+    region = {
+        "from_name": "label",
+        "to_name": "text",
+        "type": "labels",
+        "value": {"start": 0, "end": 6, "text": "Envoys", "labels": ["PERSON"]},
+    }
+    tasks = [
+        task(1, annotations=[]),
+        task(2, annotations=[{"completed_by": 1, "was_cancelled": True, "result": [region]}]),
+        task(3, annotations=[], predictions=[{"result": [region]}]),
+        task(4, annotations=[{"completed_by": 1, "was_cancelled": False, "result": [region]}]),
+    ]
+    given = tmp_path / "export.json"
+    given.write_text(json.dumps(tasks))
+    import_from(given, corpus_split, "data.labels.topics=[]", "data.labels.region=[]")
+    new = [article for article in read_articles(corpus_split) if article.id.startswith("new-")]
+    assert [(article.id, len(article.spans)) for article in new] == [("new-4", 1)]
+    assert "3 articles are left out, for no person labelled them, such as new-1" in caplog.text
