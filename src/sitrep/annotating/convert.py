@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import json
 import logging
+import os
+import shutil
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
+from glob import has_magic
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import TextIO
 
 from sitrep.annotate_config import ConvertConfig
@@ -15,8 +19,9 @@ from sitrep.articles import Article
 from sitrep.errors import InputError, require
 from sitrep.formats import read_articles, write_articles
 from sitrep.formats.faults import Loss
-from sitrep.formats.files import replacing
-from sitrep.formats.writing import Target
+from sitrep.formats.files import refuse, replacing
+from sitrep.formats.listing import Excluded, expand
+from sitrep.formats.writing import Target, as_input_error, check_replaceable
 from sitrep.terminal import console, loss_table, say
 
 log = logging.getLogger(__name__)
@@ -25,10 +30,11 @@ log = logging.getLogger(__name__)
 def convert(config: ConvertConfig) -> int:
     """Write the articles of `config.input` to `config.output`, and what is lost on the way beside it."""
     output = Path(config.output)
-    _check_apart(config.input, output)
+    _check_apart(config.input, config.text_dir, output)
     listed = output.with_name(f"{output.name}.lost.jsonl")
-    output.parent.mkdir(parents=True, exist_ok=True)
-    with replacing(listed) as temporary, temporary.open("w", encoding="utf-8", newline="\n") as lines:
+    with as_input_error(listed):
+        check_replaceable(listed, None, overwrite=config.overwrite)
+    with TemporaryFile("w+", encoding="utf-8", newline="\n") as lines:  # its place beside the output may not be there yet
         lost, counted = _Lost(lines), _Counted()
         articles = read_articles(
             config.input,
@@ -48,10 +54,15 @@ def convert(config: ConvertConfig) -> int:
             overwrite=config.overwrite,
             check=lambda: lost.check(output) if config.strict else None,
         )
-    if not lost.counts:
-        listed.unlink()
+        lines.seek(0)
+        with as_input_error(listed):
+            if lost.counts:
+                with replacing(listed) as temporary, temporary.open("w", encoding="utf-8", newline="\n") as kept:
+                    shutil.copyfileobj(lines, kept)
+            else:
+                listed.unlink(missing_ok=True)
     if counted.n_duplicate_ids:
-        log.warning("%d articles have an id that another had before; all are written, in order", counted.n_duplicate_ids)
+        log.warning("%d articles have an id that another had before; all are written", counted.n_duplicate_ids)
     say(f"{output}: {counted.n_articles - lost.counts['articles']:,} articles, {counted.n_mentions:,} mentions read")
     if lost.counts:
         console().print(loss_table(f"lost, {listed}", [(what, n, _shown(lost.first[what])) for what, n in lost.counts.most_common()]))
@@ -114,11 +125,19 @@ def _shown(loss: Loss) -> str:
     return f"{loss.article_id}: {detail if len(detail) <= 60 else detail[:57] + '...'}"
 
 
-def _check_apart(given: str, output: Path) -> None:
-    """Demand that neither of input and output lies in the other."""
+def _check_apart(given: str, text_dir: str | None, output: Path) -> None:
+    """Demand that neither of input and output lies in the other, and that the texts of the input do not lie in the output."""
+    out = output.resolve()
+    if text_dir:
+        require(not Path(text_dir).resolve().is_relative_to(out), f"output={output}: holds text_dir={text_dir}; choose another output")
     if given == "-":
         return
-    source, out = Path(given).resolve(), output.resolve()
+    if has_magic(given) and not os.path.lexists(given):
+        for file in expand(Path(given), Excluded(()), refuse)[0]:
+            stands_apart = not Path(file).resolve().is_relative_to(out)
+            require(stands_apart, f"output={output}: is or holds {file}, which the input {given} names; choose another output")
+        return
+    source = Path(given).resolve()
     require(source != out, f"output={output}: is the input; choose another output")
     require(not (source.is_dir() and out.is_relative_to(source)), f"output={output}: lies in the input {given}; choose another output")
     require(not source.is_relative_to(out), f"output={output}: holds the input {given}; choose another output")

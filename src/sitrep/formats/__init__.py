@@ -11,6 +11,7 @@ from __future__ import annotations
 import logging
 import stat
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -44,11 +45,12 @@ from sitrep.formats.files import (
     printable,
     read_text,
     refuse,
+    target_of,
     too_long,
 )
 from sitrep.formats.rows import keep_apart
 from sitrep.formats.streams import STDIN, split_name
-from sitrep.formats.writing import Target, check_replaceable, replacing_files, replacing_folder
+from sitrep.formats.writing import Target, as_input_error, check_replaceable, replacing_files, replacing_folder
 
 __all__ = ["FORMATS", "RowError", "list_files", "read_articles", "write_articles"]
 
@@ -161,18 +163,22 @@ def write_articles(
         check: called when all is written, before it appears; if it raises, nothing does.
 
     Raises:
-        InputError: if the format is not written, or `path` exists and may not be replaced.
+        InputError: if the format is not written, or `path`, or what stands beside it, may not be replaced or cannot be written.
     """
     path = Path(path)
     writer = _writer(path, format)
-    own_files = getattr(writer, "FOLDER_FILES", None)
-    check_replaceable(path, own_files, overwrite=overwrite)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    beside = getattr(writer, "BESIDE", ())
-    with replacing_folder(path) if own_files else replacing_files(path, beside) as temporary:
-        writer.write(map(keep_apart, articles), temporary, target or Target())
-        if check:
-            check()
+    own_files, beside = getattr(writer, "FOLDER_FILES", None), getattr(writer, "BESIDE", ())
+    with as_input_error(path):
+        check_replaceable(path, own_files, overwrite=overwrite)
+        for ending in beside:
+            check_replaceable(target_of(path).with_name(target_of(path).name + ending), None, overwrite=overwrite)
+        rest = iter(articles)
+        first = list(islice(rest, 1))  # what cannot be read leaves no folder behind
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with replacing_folder(path) if own_files else replacing_files(path, beside) as temporary:
+            writer.write(map(keep_apart, chain(first, rest)), temporary, target or Target())
+            if check:
+                check()
 
 
 def _writer(path: Path, format: str | None) -> Any:
