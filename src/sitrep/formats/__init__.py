@@ -69,7 +69,7 @@ class _Markdown:
 
     def read(self, path: Path, context: Context) -> Iterator[Article]:
         raw = read_text(path, context)
-        yield annotated.parse(raw, path) if annotated.is_annotated(raw) else Article(context.article_id, raw, source=Source(str(path)))
+        yield annotated.parse(raw, path) if annotated.is_annotated(raw) else Article(context.article_id, raw, source=Source(str(path), is_text=True))
 
 
 FORMATS: dict[str, Format] = {
