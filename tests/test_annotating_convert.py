@@ -160,6 +160,17 @@ def test_articles_of_one_id_are_all_written(tmp_path, caplog):
     assert "1 articles have an id that another had before" in caplog.text
 
 
+def test_a_field_that_no_article_has_is_refused(given, tmp_path):
+    with refused("fields=[titel]: no article of ", "has such a field; did you mean 'title'?"):
+        convert(given, tmp_path / "new/out.jsonl", "fields=[titel]")
+    assert not (tmp_path / "new/out.jsonl").exists()
+
+
+def test_an_annotator_is_asked_for_where_the_format_names_them(given, tmp_path):
+    with refused("rows.jsonl:1: annotator=amina: the format does not say who labelled"):
+        convert(given, tmp_path / "out.jsonl", "annotator=amina")
+
+
 def test_standard_input_is_read(tmp_path, monkeypatch):
     (tmp_path / "in.jsonl").write_text("".join(jsonl.format_row(article) + "\n" for article in ARTICLES))
     with (tmp_path / "in.jsonl").open() as stdin:

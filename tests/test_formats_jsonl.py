@@ -144,7 +144,9 @@ def test_spans_that_somebody_rejected_are_refused(tmp_path, answer):
 
 
 @pytest.mark.parametrize("score", ["NaN", "Infinity", "-0.1", "1.5", "true", '"high"'])
-@pytest.mark.parametrize("row", ['"spans": [{"start": 3, "end": 6, "label": "L", "score": SCORE}]', '"scores": {"topics": {"raid": SCORE}}'])
+@pytest.mark.parametrize(
+    "row", ['"spans": [{"start": 3, "end": 6, "label": "L", "score": SCORE}]', '"scores": {"topics": {"raid": SCORE}}']
+)
 def test_scores_are_numbers_from_0_to_1(tmp_path, row, score):
     write_files(tmp_path, {"in.jsonl": f'{{"text": "In Gao.", {row.replace("SCORE", score)}}}\n'})
     with refused("in.jsonl:1: ", "score"):

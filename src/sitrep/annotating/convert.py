@@ -16,7 +16,7 @@ from typing import TextIO
 
 from sitrep.annotate_config import ConvertConfig
 from sitrep.articles import Article
-from sitrep.errors import InputError, require
+from sitrep.errors import InputError, did_you_mean, require
 from sitrep.formats import read_articles, write_articles
 from sitrep.formats.faults import Loss
 from sitrep.formats.files import refuse, replacing
@@ -52,7 +52,7 @@ def convert(config: ConvertConfig) -> int:
             format=config.to,
             target=Target(lost, config.predicted_by),
             overwrite=config.overwrite,
-            check=lambda: lost.check(output) if config.strict else None,
+            check=lambda: _check(config, counted, lost),
         )
         lines.seek(0)
         with as_input_error(listed):
@@ -69,6 +69,15 @@ def convert(config: ConvertConfig) -> int:
     else:
         say("nothing was lost")
     return 0
+
+
+def _check(config: ConvertConfig, counted: _Counted, lost: _Lost) -> None:
+    """Demand, when all is read, that every one of `fields` was there, and if `strict` that nothing is lost."""
+    for name in config.fields:
+        is_known = name in counted.fields or not counted.n_articles
+        require(is_known, f"fields=[{name}]: no article of {config.input} has such a field{did_you_mean(name, counted.fields)}")
+    if config.strict:
+        lost.check(Path(config.output))
 
 
 def _with_classes(article: Article, fields: Sequence[str]) -> Article:
@@ -104,16 +113,18 @@ class _Lost:
 
 
 class _Counted:
-    """Counts articles and mentions as they pass."""
+    """Counts articles and mentions as they pass, and collects the names of their fields."""
 
     def __init__(self) -> None:
         self.n_articles = self.n_mentions = self.n_duplicate_ids = 0
+        self.fields: set[str] = set()
         self._seen: set[str] = set()
 
     def watch(self, articles: Iterable[Article]) -> Iterator[Article]:
         """Yield the articles."""
         for article in articles:
             self.n_articles += 1
+            self.fields |= article.labels.keys() | article.extra.keys()
             self.n_mentions += len(article.spans)
             self.n_duplicate_ids += article.id in self._seen
             self._seen.add(article.id)

@@ -69,7 +69,11 @@ class _Markdown:
 
     def read(self, path: Path, context: Context) -> Iterator[Article]:
         raw = read_text(path, context)
-        yield annotated.parse(raw, path) if annotated.is_annotated(raw) else Article(context.article_id, raw, source=Source(str(path), is_text=True))
+        yield (
+            annotated.parse(raw, path)
+            if annotated.is_annotated(raw)
+            else Article(context.article_id, raw, source=Source(str(path), is_text=True))
+        )
 
 
 FORMATS: dict[str, Format] = {
@@ -82,6 +86,7 @@ ENDINGS: dict[str, Format] = {
     ".tsv": tables.TSV, ".parquet": parquet, ".spacy": docbin, ".json": labelstudio,
 }  # fmt: skip
 NAMED_ONLY = (".json",)  # endings that much else bears: such files are read where they are themselves the input, not where they lie about
+WITH_ANNOTATORS = (labelstudio, prodigy)  # formats that say who labelled
 SIBLINGS = ("brat", "re3d")  # formats of several files that belong together
 
 
@@ -197,7 +202,10 @@ def _writer(path: Path, format: str | None) -> Any:
 
 
 def _read(file: Path, format: str | None, context: Context) -> Iterator[Article]:
-    for article in _reader(file, format).read(file, context):
+    reader = _reader(file, format)
+    if context.annotator is not None and reader not in WITH_ANNOTATORS:
+        raise RowError(Source(str(file)), f"annotator={context.annotator}: the format does not say who labelled; leave annotator= out")
+    for article in reader.read(file, context):
         if context.max_chars is not None and len(article.text) > context.max_chars:
             source = article.source or Source(str(file))
             context.reject(too_long(source, f"{len(article.text):,} characters", context.max_chars))

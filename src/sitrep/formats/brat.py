@@ -90,7 +90,9 @@ def _read_meta(path: Path) -> dict:
         found = "" if labels is None else f"; 'labels' must map each field to a list of strings, found {str(labels)[:80]}"
         raise RowError(Source(str(path)), 'expected an object such as {"text_sha256": "...", "labels": {"topics": []}}' + found)
     if isinstance(meta.get("id", ""), bool) or not isinstance(meta.get("id", ""), (str, int)):
-        raise RowError(Source(str(path)), f"'id' must be a string or a whole number, found {meta['id']!r}; without one the file's name is it")
+        raise RowError(
+            Source(str(path)), f"'id' must be a string or a whole number, found {meta['id']!r}; without one the file's name is it"
+        )
     return meta
 
 
