@@ -86,6 +86,8 @@ def test_the_output_must_stand_apart_from_the_input(given, tmp_path, output, pro
         ({}, [], "the ending does not say what to write; known: .jsonl, "),
         ({}, ["to=html"], "to=html is read, not written"),
         ({}, ["to=jsnl"], "to=jsnl is no format; did you mean 'jsonl'?"),
+        ({"out.config.xml": "mine"}, ["to=labelstudio"], "out.config.xml: exists; give another output, or overwrite=true"),
+        ({"out.lost.jsonl": "mine"}, ["to=conll"], "out.lost.jsonl: exists; give another output, or overwrite=true"),
     ],
 )
 def test_what_stands_there_is_kept(given, tmp_path, files, options, problem):
@@ -94,6 +96,49 @@ def test_what_stands_there_is_kept(given, tmp_path, files, options, problem):
         convert(given, tmp_path / "out", *options)
     assert {name: (tmp_path / name).read_text() for name in files} == files
     assert not [path for path in tmp_path.rglob("*") if path.name.startswith(".")]
+
+
+@pytest.mark.parametrize("output", ["in/rows.jsonl", "in"])
+def test_a_glob_must_not_match_the_output(given, tmp_path, output):
+    before = (given / "rows.jsonl").read_bytes()
+    with refused("is or holds", "rows.jsonl", "which the input", "choose another output"):
+        convert(given / "*.jsonl", tmp_path / output, "to=jsonl" if output != "in" else "to=brat", "overwrite=true")
+    assert (given / "rows.jsonl").read_bytes() == before
+
+
+@pytest.mark.parametrize("inside", ["", "/deep"])
+def test_texts_of_the_input_must_not_lie_in_the_output(tmp_path, inside):
+    write_files(tmp_path, {f"texts{inside}/n.txt": "In Gao.", "in/n.ann": "T1\tTOWN 3 6\tGao\n"})
+    with refused("output=", f"holds text_dir={tmp_path / 'texts'}"):
+        convert(tmp_path / "in", tmp_path / "texts", "to=brat", f"text_dir={tmp_path / 'texts'}{inside}", "overwrite=true")
+    assert (tmp_path / f"texts{inside}/n.txt").exists()
+
+
+@pytest.mark.parametrize("name", ["file/x.jsonl", f"{'a' * 245}.jsonl", f"{'a' * 239}.jsonl"])
+def test_an_output_that_cannot_be_written_is_an_error_of_input(given, tmp_path, name):
+    (tmp_path / "file").touch()
+    with refused(name, "cannot be written: ", "give another output"):
+        convert(given, tmp_path / name)
+    assert {path.name for path in tmp_path.iterdir()} == {"in", "file"}
+
+
+@pytest.mark.parametrize("content", [None, "no JSON"])
+def test_an_input_that_cannot_be_read_leaves_no_folder_behind(tmp_path, content):
+    write_files(tmp_path, {} if content is None else {"in.jsonl": content})
+    with refused(str(tmp_path / "in.jsonl")):
+        convert(tmp_path / "in.jsonl", tmp_path / "new/out.jsonl")
+    assert not (tmp_path / "new").exists()
+
+
+@pytest.mark.parametrize("to", ["jsonl", "brat", "labelstudio"])
+def test_of_a_link_the_target_is_replaced(given, tmp_path, to):
+    (tmp_path / "far").mkdir()
+    (tmp_path / "link").symlink_to("far/real")
+    for _ in range(2):
+        assert convert(given, tmp_path / "link", f"to={to}", "overwrite=true") == 0
+    assert (tmp_path / "link").is_symlink()
+    assert list(read_articles(tmp_path / "far/real", format=to)) == ARTICLES
+    assert {path.name for path in (tmp_path / "far").iterdir()} == {"real", *(["real.config.xml"] if to == "labelstudio" else [])}
 
 
 @pytest.mark.parametrize("to", ["jsonl", "brat"])
@@ -113,6 +158,17 @@ def test_articles_of_one_id_are_all_written(tmp_path, caplog):
     assert convert(tmp_path / "in.jsonl", tmp_path / "out", "to=annotated") == 0
     assert [(article.id, article.text) for article in read_articles(tmp_path / "out")] == [("a", "Two."), ("a", "One.")]
     assert "1 articles have an id that another had before" in caplog.text
+
+
+def test_a_field_that_no_article_has_is_refused(given, tmp_path):
+    with refused("fields=[titel]: no article of ", "has such a field; did you mean 'title'?"):
+        convert(given, tmp_path / "new/out.jsonl", "fields=[titel]")
+    assert not (tmp_path / "new/out.jsonl").exists()
+
+
+def test_an_annotator_is_asked_for_where_the_format_names_them(given, tmp_path):
+    with refused("rows.jsonl:1: annotator=amina: the format does not say who labelled"):
+        convert(given, tmp_path / "out.jsonl", "annotator=amina")
 
 
 def test_standard_input_is_read(tmp_path, monkeypatch):

@@ -1,9 +1,11 @@
 from dataclasses import FrozenInstanceError, replace
+from pathlib import Path
 
 import pytest
 from factories import make_article, refused
 
 from sitrep.articles import Article, Source, Span, fingerprint
+from sitrep.formats import FORMATS, read_articles, write_articles
 
 
 @pytest.mark.parametrize(("start", "end"), [(0, 0), (-1, 2), (3, 2), (0, 5), (4, 5)])
@@ -17,11 +19,27 @@ def test_offsets_count_code_points():
     assert article.surface(article.spans[0]) == "غزة"
 
 
-@pytest.mark.parametrize(("path", "line"), [("a.md", 6), ("a.jsonl", 4), ("documents.json", 4)])
-def test_where_names_the_line_of_a_span(path, line):
-    article = make_article(marked="One.\n\nTwo in [Gao](LOCATION).", source=Source(path, 4))
-    assert article.where(article.spans[0]) == f"{path}:{line}: article 'a'"
-    assert article.where() == f"{path}:4: article 'a'"
+@pytest.mark.parametrize(("is_text", "line"), [(True, 6), (False, 4)])
+def test_where_names_the_line_of_a_span(is_text, line):
+    article = make_article(marked="One.\n\nTwo in [Gao](LOCATION).", source=Source("a", 4, is_text))
+    assert article.where(article.spans[0]) == f"a:{line}: article 'a'"
+    assert article.where() == "a:4: article 'a'"
+
+
+@pytest.mark.parametrize("format", [*sorted(name for name, module in FORMATS.items() if hasattr(module, "write")), "text"])
+def test_readers_name_the_line_of_a_span_where_texts_stand_in_files_as_they_are(tmp_path, format):
+    article = make_article("a", marked="One.\n\nTwo in [Gao](LOCATION).")
+    if format == "text":
+        (tmp_path / "out").write_text(article.text)
+    else:
+        write_articles([article], tmp_path / "out", format=format)
+    (read,) = read_articles(tmp_path / "out", format=format)
+    place = read.text.index("Gao")
+    said = read.source_of(Span(place, place + 3, "LOCATION"))
+    if format in ("annotated", "text"):
+        assert "Gao" in Path(said.path).read_text().splitlines()[said.line - 1]
+    else:
+        assert said == read.source
 
 
 @pytest.mark.parametrize(

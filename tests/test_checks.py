@@ -60,7 +60,7 @@ def test_a_mark_of_white_space_only_has_no_repair():
 
 
 def test_the_line_of_a_mark_is_that_of_the_text_where_the_file_is_text():
-    article = Article("a", "Rain.\nin Gao now", (Span(9, 13, "LOCATION"),), source=Source("a.md", 5))
+    article = Article("a", "Rain.\nin Gao now", (Span(9, 13, "LOCATION"),), source=Source("a.md", 5, is_text=True))
     (finding,) = find(article)
     assert finding.where == "a.md:6"
 

@@ -130,3 +130,18 @@ def test_bad_json_beside_the_annotation(tmp_path, meta, line, problem):
     write_files(tmp_path, {"n.txt": TEXT, "n.ann": ANN, "n.json": meta})
     with refused(f"{tmp_path / 'n.json'}:{line}: {problem}"):
         list(read_articles(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("meta", "problem"),
+    [
+        ({"id": None}, "'id' must be a string or a whole number, found None"),
+        ({"id": ["a"]}, "'id' must be a string or a whole number, found ['a']"),
+        ({"labels": {"topics": [["raid"]]}}, "a list of strings, found {'topics': [['raid']]}"),
+        ({"scores": {"topics": {"raid": 7}}}, "the score of topics 'raid' must be a number in [0, 1], found 7"),
+    ],
+)
+def test_what_stands_beside_is_checked(tmp_path, meta, problem):
+    write_files(tmp_path, {"n.txt": "In Gao.", "n.ann": "", "n.json": json.dumps(meta)})
+    with refused(f"{tmp_path / 'n.json'}:1: ", problem):
+        list(read_articles(tmp_path / "n.ann"))

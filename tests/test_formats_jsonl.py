@@ -110,3 +110,44 @@ def test_bad_row_is_refused_or_rejected_with_its_line(tmp_path, row, problem):
     rejected = []
     assert [article.text for article in read_articles(path, reject=rejected.append)] == ["one", "three"]
     assert [(error.source.path, error.source.line, problem in error.reason) for error in rejected] == [(str(path), 2, True)]
+
+
+TOKEN_SPAN = {"start": 3, "end": 6, "token_start": 1, "token_end": 1, "label": "LOCATION"}
+OBJECT = {"id": 1, "label": "LOCATION", "start_offset": 3, "end_offset": 6}
+
+
+@pytest.mark.parametrize(
+    ("row", "format"),
+    [
+        ({"answer": "accept", "_input_hash": 1}, "prodigy"),
+        ({"answer": "accept", "spans": [TOKEN_SPAN]}, "prodigy"),
+        ({"label": [[3, 6, "LOCATION"]]}, "doccano"),
+        ({"entities": [OBJECT], "relations": []}, "doccano"),
+        ({"answer": "accept", "spans": [{"start": 3, "end": 6, "label": "LOCATION", "text": "Gao", "score": 0.5}]}, None),
+        ({"label": ["raid"], "entities": [["Gao", "LOCATION"]], "answer": ["yes"]}, None),
+        ({"label": [[3, 6, "LOCATION"]], "spans": []}, None),
+    ],
+)
+def test_exports_of_other_tools_are_told_once_a_file(tmp_path, caplog, row, format):
+    write_files(tmp_path, {"in.jsonl": (json.dumps({"text": "In Gao.", **row}) + "\n") * 2})
+    assert len(list(read_articles(tmp_path / "in.jsonl"))) == 2
+    told = [record.getMessage() for record in caplog.records]
+    assert len(told) == (format is not None)
+    assert not told or (f"{tmp_path / 'in.jsonl'}:1: looks like an export of " in told[0] and f"give format={format}" in told[0])
+
+
+@pytest.mark.parametrize("answer", ["reject", "ignore"])
+def test_spans_that_somebody_rejected_are_refused(tmp_path, answer):
+    write_files(tmp_path, {"in.jsonl": json.dumps({"text": "In Gao.", "answer": answer, "spans": [TOKEN_SPAN]}) + "\n"})
+    with refused("in.jsonl:1: 'answer' is", answer, "format=prodigy"):
+        list(read_articles(tmp_path / "in.jsonl"))
+
+
+@pytest.mark.parametrize("score", ["NaN", "Infinity", "-0.1", "1.5", "true", '"high"'])
+@pytest.mark.parametrize(
+    "row", ['"spans": [{"start": 3, "end": 6, "label": "L", "score": SCORE}]', '"scores": {"topics": {"raid": SCORE}}']
+)
+def test_scores_are_numbers_from_0_to_1(tmp_path, row, score):
+    write_files(tmp_path, {"in.jsonl": f'{{"text": "In Gao.", {row.replace("SCORE", score)}}}\n'})
+    with refused("in.jsonl:1: ", "score"):
+        list(read_articles(tmp_path / "in.jsonl"))

@@ -289,3 +289,9 @@ def test_tasks_that_no_person_labelled_are_told_before_they_come(read):
     told = {}
     assert [article.id for article in read(*tasks, unlabelled=told.__setitem__)] == ["1", "2", "3", "4", "5"]
     assert told == {"2": NOT_LABELLED, "3": SKIPPED, "4": PREDICTED, "5": PREDICTED}
+
+
+def test_scores_of_predictions_are_numbers_from_0_to_1(read):
+    for result in (region(10, 13, "Gao", "LOCATION", score=float("nan")), choice("topics", "raid", score=97.5)):
+        with refused("export.json:2: article '7': the score of ", "must be a number in [0, 1]"):
+            read(task(predictions=[{"result": [result]}]))

@@ -11,7 +11,7 @@ from sitrep.labels import TagSet, check_classes, check_entities
 
 TAGS = TagSet(LABELS)
 TOPICS = ("bombing", "kidnapping")
-SOURCE = Source("data/a.md", 5)
+SOURCE = Source("data/a.md", 5, is_text=True)
 
 
 def test_tags_by_hand():
@@ -37,7 +37,7 @@ def test_any_tags_decode_as_in_seqeval(tag_ids):
 
 def test_undeclared_mention_names_line_and_nearest_label():
     article = make_article(marked="One.\nIn [Gao](LOCATOIN).", source=SOURCE)
-    way_out = ("did you mean 'LOCATION'?", "data.labels.entities", "drop_labels=[LOCATOIN]")
+    way_out = ("did you mean 'LOCATION'?", "data.labels.entities", "data.drop_labels=[LOCATOIN]")
     with refused("data/a.md:6: article 'a'", "'LOCATOIN' on 'Gao'", *way_out):
         check_entities(article, LABELS)
 

@@ -108,3 +108,11 @@ def test_an_ending_that_nothing_is_written_as():
         assert output_files(output)[0] == output
     with refused("output=out.txt", ".jsonl.zst", "mentions.parquet or .csv"):
         check_ending(Path("out.txt"))
+
+
+def test_a_link_stays_and_its_target_is_replaced(tmp_path):
+    (tmp_path / "far").mkdir()
+    (tmp_path / "link.jsonl").symlink_to("far/real.jsonl")
+    _, written = finish(tmp_path, "link.jsonl")
+    assert (tmp_path / "link.jsonl").is_symlink()
+    assert (tmp_path / "far/real.jsonl").read_bytes() == written

@@ -13,7 +13,6 @@ from typing import Any
 
 from sitrep.errors import InputError
 
-ROW_ENDINGS = (".jsonl", ".json", ".csv", ".tsv", ".parquet", ".ann")  # of files in which lines are not those of the text
 SEPARATOR = ";"  # between class labels in one string, as columns of tables hold them
 SCORE_DECIMALS = 4  # places of the scores in files
 
@@ -30,10 +29,14 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Where an article was read: `line` is the 1-based line of the file at which its text (or its row) begins."""
+    """Where an article was read: `line` is the 1-based line of the file at which its text (or its row) begins.
+
+    is_text: the lines of the text are lines of the file from `line` on
+    """
 
     path: str
     line: int = 1
+    is_text: bool = field(default=False, compare=False)
 
     def __str__(self) -> str:
         return f"{self.path}:{self.line}"
@@ -78,7 +81,7 @@ class Article:
 
     def source_of(self, span: Span | None = None) -> Source | None:
         """Return where the article, or a span of it, stands in its file, if that is known."""
-        if self.source is None or span is None or self.source.path.removesuffix(".gz").removesuffix(".zst").endswith(ROW_ENDINGS):
+        if self.source is None or span is None or not self.source.is_text:
             return self.source
         return Source(self.source.path, self.source.line + self.text.count("\n", 0, span.start))
 

@@ -112,5 +112,6 @@ def check_declared(article: Article, field: str, values: Sequence[str], labels: 
 def _undeclared(where: str, label: str, field: str, labels: Sequence[str], on: str = "") -> InputError:
     return InputError(
         f"{where}: label {label!r}{on} is not declared{did_you_mean(label, labels)}. "
-        f"Mend it, declare it in data.labels.{field}, or leave it out on purpose with drop_labels=[{label}]"
+        f"Mend it, declare it in data.labels.{field}, or leave it out on purpose with data.drop_labels=[{label}] "
+        "(evaluate.py: drop_labels=)"
     )

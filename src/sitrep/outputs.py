@@ -63,12 +63,14 @@ def finish_output(lines: Path, output: Path, fields: Sequence[str]) -> list[Path
     fields: the class fields that were predicted; each has a column of its own in tables
     """
     files = output_files(output)
-    if output.suffix == ".jsonl":
+    if output.suffix == ".jsonl" and not output.is_symlink():
         lines.replace(output)
         return files
     with ExitStack() as stack:
         temporary = [stack.enter_context(replacing(file)) for file in files]
-        if output.suffix in (".gz", ".zst"):
+        if output.suffix == ".jsonl":  # what a link points to may lie on another disk
+            shutil.copyfile(lines, temporary[0])
+        elif output.suffix in (".gz", ".zst"):
             {".gz": _pack_gzip, ".zst": _pack_zstd}[output.suffix](lines, temporary[0])
         elif output.suffix == ".csv":
             _write_csv(lines, temporary[0], list(MENTION_COLUMNS), mention_rows)

@@ -11,6 +11,7 @@ from __future__ import annotations
 import logging
 import stat
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -44,11 +45,12 @@ from sitrep.formats.files import (
     printable,
     read_text,
     refuse,
+    target_of,
     too_long,
 )
 from sitrep.formats.rows import keep_apart
 from sitrep.formats.streams import STDIN, split_name
-from sitrep.formats.writing import Target, check_replaceable, replacing_files, replacing_folder
+from sitrep.formats.writing import Target, as_input_error, check_replaceable, replacing_files, replacing_folder
 
 __all__ = ["FORMATS", "RowError", "list_files", "read_articles", "write_articles"]
 
@@ -67,7 +69,11 @@ class _Markdown:
 
     def read(self, path: Path, context: Context) -> Iterator[Article]:
         raw = read_text(path, context)
-        yield annotated.parse(raw, path) if annotated.is_annotated(raw) else Article(context.article_id, raw, source=Source(str(path)))
+        yield (
+            annotated.parse(raw, path)
+            if annotated.is_annotated(raw)
+            else Article(context.article_id, raw, source=Source(str(path), is_text=True))
+        )
 
 
 FORMATS: dict[str, Format] = {
@@ -80,6 +86,7 @@ ENDINGS: dict[str, Format] = {
     ".tsv": tables.TSV, ".parquet": parquet, ".spacy": docbin, ".json": labelstudio,
 }  # fmt: skip
 NAMED_ONLY = (".json",)  # endings that much else bears: such files are read where they are themselves the input, not where they lie about
+WITH_ANNOTATORS = (labelstudio, prodigy)  # formats that say who labelled
 SIBLINGS = ("brat", "re3d")  # formats of several files that belong together
 
 
@@ -161,18 +168,22 @@ def write_articles(
         check: called when all is written, before it appears; if it raises, nothing does.
 
     Raises:
-        InputError: if the format is not written, or `path` exists and may not be replaced.
+        InputError: if the format is not written, or `path`, or what stands beside it, may not be replaced or cannot be written.
     """
     path = Path(path)
     writer = _writer(path, format)
-    own_files = getattr(writer, "FOLDER_FILES", None)
-    check_replaceable(path, own_files, overwrite=overwrite)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    beside = getattr(writer, "BESIDE", ())
-    with replacing_folder(path) if own_files else replacing_files(path, beside) as temporary:
-        writer.write(map(keep_apart, articles), temporary, target or Target())
-        if check:
-            check()
+    own_files, beside = getattr(writer, "FOLDER_FILES", None), getattr(writer, "BESIDE", ())
+    with as_input_error(path):
+        check_replaceable(path, own_files, overwrite=overwrite)
+        for ending in beside:
+            check_replaceable(target_of(path).with_name(target_of(path).name + ending), None, overwrite=overwrite)
+        rest = iter(articles)
+        first = list(islice(rest, 1))  # what cannot be read leaves no folder behind
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with replacing_folder(path) if own_files else replacing_files(path, beside) as temporary:
+            writer.write(map(keep_apart, chain(first, rest)), temporary, target or Target())
+            if check:
+                check()
 
 
 def _writer(path: Path, format: str | None) -> Any:
@@ -191,7 +202,10 @@ def _writer(path: Path, format: str | None) -> Any:
 
 
 def _read(file: Path, format: str | None, context: Context) -> Iterator[Article]:
-    for article in _reader(file, format).read(file, context):
+    reader = _reader(file, format)
+    if context.annotator is not None and reader not in WITH_ANNOTATORS:
+        raise RowError(Source(str(file)), f"annotator={context.annotator}: the format does not say who labelled; leave annotator= out")
+    for article in reader.read(file, context):
         if context.max_chars is not None and len(article.text) > context.max_chars:
             source = article.source or Source(str(file))
             context.reject(too_long(source, f"{len(article.text):,} characters", context.max_chars))

@@ -50,7 +50,7 @@ def parse(raw: str, path: Path) -> Article:
     fields = _parse_front_matter(match["yaml"], path)
     body = raw[match.end() :]
     line = raw.count("\n", 0, match.end() + len(body) - len(body.lstrip("\r\n"))) + 1
-    source = Source(str(path), line)
+    source = Source(str(path), line, is_text=True)
     text, spans = parse_marks(body.strip("\r\n"), source)
     article_id, labels = fields.pop("id"), fields.pop("labels", {})
     return Article(id=article_id, text=text, spans=spans, labels=labels, extra=fields, source=source)

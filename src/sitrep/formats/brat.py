@@ -22,7 +22,7 @@ from typing import Any
 from sitrep.articles import Article, Source
 from sitrep.formats.faults import DISCONTINUOUS, Fault, Loss, Mark
 from sitrep.formats.files import Context, RowError, decode, read_bytes, read_text
-from sitrep.formats.marks import report, spans_of
+from sitrep.formats.marks import check_scores, report, spans_of
 from sitrep.formats.rows import parse_json
 from sitrep.formats.writing import FileNames, Target, is_text, named
 
@@ -42,6 +42,7 @@ def read(path: Path, context: Context) -> Iterator[Article]:
     labels = {name: tuple(values) for name, values in meta.pop("labels", {}).items()}
     scores = meta.pop("scores") if _holds_scores(meta.get("scores")) else {}
     article_id = str(meta.pop("id", context.article_id))
+    check_scores(scores, article_id, Source(str(path.with_suffix(".json"))))
     marks: dict[str, Mark] = {}
     for number, line in enumerate(read_text(path).split("\n"), start=1):
         _take(line.rstrip("\r"), text, Source(str(path), number), marks, replace(context, article_id=article_id))
@@ -85,9 +86,18 @@ def _read_meta(path: Path) -> dict:
         return {}
     meta = parse_json(read_text(path), Source(str(path)))
     labels = meta.get("labels", {}) if isinstance(meta, dict) else None
-    if not isinstance(labels, dict) or not all(isinstance(values, list) for values in labels.values()):
-        raise RowError(Source(str(path)), 'expected an object such as {"text_sha256": "...", "labels": {"topics": []}}')
+    if not isinstance(labels, dict) or not all(_is_strings(values) for values in labels.values()):
+        found = "" if labels is None else f"; 'labels' must map each field to a list of strings, found {str(labels)[:80]}"
+        raise RowError(Source(str(path)), 'expected an object such as {"text_sha256": "...", "labels": {"topics": []}}' + found)
+    if isinstance(meta.get("id", ""), bool) or not isinstance(meta.get("id", ""), (str, int)):
+        raise RowError(
+            Source(str(path)), f"'id' must be a string or a whole number, found {meta['id']!r}; without one the file's name is it"
+        )
     return meta
+
+
+def _is_strings(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(item, str) for item in value)
 
 
 def _find_text(path: Path, sha256: str | None, text_dir: Path | None) -> bytes:

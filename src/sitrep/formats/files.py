@@ -185,9 +185,18 @@ def check_sha256(path: Path, expected: str, upstream: str | None) -> None:
         )
 
 
+def target_of(path: Path) -> Path:
+    """Return what a link points to, for that is replaced and the link stays; any other path as it is."""
+    try:
+        return path.resolve() if path.is_symlink() else path
+    except (OSError, RuntimeError):  # a link that leads to itself
+        return path
+
+
 @contextmanager
 def replacing(path: Path):  # noqa: ANN201
-    """Yield a temporary path beside `path` that takes its place when the block ends without an error."""
+    """Yield a temporary path beside `path` that takes its place when the block ends without an error; of a link, that of its target."""
+    path = target_of(path)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         yield temporary

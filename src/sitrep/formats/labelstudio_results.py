@@ -16,7 +16,7 @@ from typing import Any
 from sitrep.articles import Source, Span
 from sitrep.formats.faults import Loss, Mark
 from sitrep.formats.files import Context, RowError
-from sitrep.formats.marks import spans_of
+from sitrep.formats.marks import check_scores, spans_of
 from sitrep.formats.units import settle
 
 REGIONS = ("labels", "hypertextlabels")  # types of results: on texts and on pages
@@ -52,6 +52,7 @@ def read_results(raw: Any, article_id: str, text: str, source: Source, context: 
             reading.choose(item, score)
         else:
             reading.lose_result(item)
+    check_scores(reading.scores, article_id, source)
     settled, in_units = settle(marks, text)
     return Results(spans_of(settled, article_id, text, context), reading.labels, reading.scores, in_units)
 

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sitrep.articles import Article, Source
+from sitrep.errors import first_line
 from sitrep.formats.columns import article_row, fields_with_columns, is_ours, row_as_json, schema_of, write_rows
 from sitrep.formats.files import DEFAULT_ID_FIELD, DEFAULT_TEXT_FIELD, Context, RowError, too_long
 from sitrep.formats.rows import article_of, check_columns
@@ -56,7 +57,7 @@ def read(path: Path, context: Context) -> Iterator[Article]:
                 n_done += batch.num_rows
     except (pyarrow.ArrowException, OSError, ValueError, MemoryError) as error:
         since = "" if n_rows is None else f" from row {n_done + 1:,} of {n_rows:,} on"
-        reason = getattr(error, "strerror", None) or _first_line(error)
+        reason = getattr(error, "strerror", None) or first_line(error)
         raise RowError(
             Source(str(path), n_done + 1), f"cannot be read as Parquet{since}: {reason}; write or fetch the file again"
         ) from error
@@ -80,7 +81,7 @@ def cells_of(batch: pyarrow.RecordBatch | pyarrow.Table, index: int, source: Sou
         try:
             cells[name] = _cell(column[index], name, source, context)
         except (ValueError, OverflowError) as error:  # also UnicodeDecodeError: Parquet does not make sure of UTF-8
-            raise RowError(source, f"column {name!r}: {_first_line(error)}") from error
+            raise RowError(source, f"column {name!r}: {first_line(error)}") from error
     return cells
 
 
@@ -137,7 +138,3 @@ def to_json(value: Any) -> Any:
         case _:
             plain = str(value)  # decimals, UUIDs
     return plain
-
-
-def _first_line(error: BaseException) -> str:
-    return next(iter(str(error).splitlines()), type(error).__name__)[:200]

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
-import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -11,8 +9,7 @@ from sitrep.articles import Source, Span
 from sitrep.formats.faults import SURFACE, Fault, Loss, Mark
 from sitrep.formats.files import Context, RowError
 from sitrep.formats.marks import report
-
-PIECE = re.compile(r"\w+|\s+|[^\w\s]")
+from sitrep.formats.tokens import cut
 
 Token = dict[str, Any]
 
@@ -23,9 +20,8 @@ def tokenize(text: str, spans: Sequence[Span]) -> list[Token]:
     One space behind a token belongs to it (`ws`), as in spaCy, unless a span begins with it or ends behind it.
     """
     starts, ends = {span.start for span in spans}, {span.end for span in spans}
-    cuts = sorted({edge for match in PIECE.finditer(text) for edge in match.span()} | starts | ends)
     tokens: list[Token] = []
-    for start, end in itertools.pairwise(cuts):
+    for start, end in cut(text, spans):
         begin = start
         if tokens and text[start] == " " and start not in starts and start + 1 not in ends and not tokens[-1]["ws"]:
             tokens[-1]["ws"] = True

@@ -12,7 +12,7 @@ from typing import Any
 from sitrep.articles import Article, Source
 from sitrep.formats.faults import Mark
 from sitrep.formats.files import DEFAULT_ID_FIELD, Context, RowError
-from sitrep.formats.marks import spans_of
+from sitrep.formats.marks import check_scores, spans_of
 
 KNOWN_KEYS = {"id", "text", "spans", "labels", "scores"}
 MAX_DEPTH = 100  # of nested values; Python's own limit depends on who calls, so that what was read might not be written
@@ -119,12 +119,14 @@ def article_of(row: Any, source: Source, context: Context, default_id: str) -> A
     article_id = id_of(row, default_id, source, context)
     taken = {context.text_field, context.id_field, "spans", "labels", "scores"}
     marks = [_parse_mark(raw, source) for raw in _typed(row, "spans", list, source)]
+    scores = _typed(row, "scores", dict, source)
+    check_scores(scores, article_id, source)
     return Article(
         id=article_id,
         text=text,
         spans=spans_of(marks, article_id, text, context),
         labels={name: tuple(values) for name, values in _typed(row, "labels", dict, source).items()},
-        scores=_typed(row, "scores", dict, source),
+        scores=scores,
         extra={key: value for key, value in row.items() if key not in taken},
         source=source,
     )

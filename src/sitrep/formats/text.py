@@ -11,4 +11,4 @@ from sitrep.formats.files import Context, read_text
 
 def read(path: Path, context: Context) -> Iterator[Article]:
     """Yield the one article of a text file; its id is the path below the folder read, without the ending."""
-    yield Article(id=context.article_id, text=read_text(path, context), source=Source(str(path)))
+    yield Article(id=context.article_id, text=read_text(path, context), source=Source(str(path), is_text=True))

@@ -17,7 +17,7 @@ from typing import Any
 from sitrep.articles import Article, Span
 from sitrep.errors import InputError
 from sitrep.formats.faults import Lose, Loss, Losses
-from sitrep.formats.files import replacing
+from sitrep.formats.files import replacing, target_of
 
 MODEL = "sitrep"  # who predicted, where nobody says
 UNSAFE = re.compile(r"[^\w.,=+-]+")  # in the name of a file, on one file system or another
@@ -109,7 +109,7 @@ class FileNames:
         safe = UNSAFE.sub("_", unicodedata.normalize("NFC", article_id)).encode()[:MAX_NAME_BYTES].decode(errors="ignore").strip(".")
         plain = f"_{safe}" if RESERVED.fullmatch(safe) else safe or "article"
         name = plain
-        while (n_taken := self._n_taken.get(folded := _folded(name), 0)) or folded in self._n_taken:
+        while n_taken := self._n_taken.get(folded := _folded(name), 0):
             self._n_taken[folded] = n_taken + 1
             name = f"{plain}-{n_taken + 1}"
         self._n_taken[folded] = 1
@@ -123,20 +123,26 @@ def _folded(name: str) -> str:
 @contextmanager
 def replacing_files(path: Path, beside: Sequence[str] = ()) -> Iterator[Path]:
     """Yield a temporary path as `replacing` does; what is written beside it, with its name and one of `beside` behind that, moves along."""
-    with replacing(path) as temporary:
-        moved = [(temporary.with_name(temporary.name + ending), path.with_name(path.name + ending)) for ending in beside]
-        try:
+    path = target_of(path)
+    moved: list[tuple[Path, Path]] = []
+    try:
+        with replacing(path) as temporary:
+            moved = [(temporary.with_name(temporary.name + ending), path.with_name(path.name + ending)) for ending in beside]
             yield temporary
-            for made, final in moved:
-                made.replace(final)
-        finally:
-            for made, _ in moved:
-                made.unlink(missing_ok=True)
+        for made, final in moved:  # last: they are about the file, which so never stands beside those of another
+            made.replace(final)
+    finally:
+        for made, _ in moved:
+            made.unlink(missing_ok=True)
 
 
 @contextmanager
 def replacing_folder(path: Path) -> Iterator[Path]:
-    """Yield a temporary folder beside `path` that takes its place, old files and all, when the block ends without an error."""
+    """Yield a temporary folder beside `path` that takes its place, old files and all, when the block ends without an error.
+
+    Of a link to a folder, that of its target is taken.
+    """
+    path = target_of(path)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     shutil.rmtree(temporary, ignore_errors=True)
     temporary.mkdir(parents=True)
@@ -153,6 +159,15 @@ def replacing_folder(path: Path) -> Iterator[Path]:
         shutil.rmtree(temporary, ignore_errors=True)
 
 
+@contextmanager
+def as_input_error(output: Path) -> Iterator[None]:
+    """Turn what the operating system has against an output into an InputError."""
+    try:
+        yield
+    except OSError as error:
+        raise InputError(f"{output}: cannot be written: {error.strerror or error}; give another output") from error
+
+
 def check_replaceable(path: Path, patterns: tuple[str, ...] | None, *, overwrite: bool) -> None:
     """Demand that an output may be written.
 
@@ -164,7 +179,7 @@ def check_replaceable(path: Path, patterns: tuple[str, ...] | None, *, overwrite
     Raises:
         InputError: if it exists and may not be replaced: a folder with files that the format does not write never is.
     """
-    if not path.exists() and not path.is_symlink():
+    if not path.exists():
         return
     if path.is_dir() != (patterns is not None):
         raise InputError(f"{path}: is a {'folder' if path.is_dir() else 'file'}, and the format writes the other; give another output")
