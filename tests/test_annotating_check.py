@@ -197,6 +197,38 @@ def test_nothing_is_written_over(tmp_path):
     assert (tmp_path / "out.jsonl").read_text() == "mine"
 
 
+@pytest.mark.parametrize(
+    ("arguments", "fragments"),
+    [
+        (["input=in/x.jsonl", "report=out.html"], ["report=out.html: out.json exists"]),  # what somebody else wrote
+        (["input=in", "report=in/r.html"], ["lies in what is read"]),
+        (["input=in/*.jsonl", "fix=safe", "output=in/y.jsonl"], ["lies in what is read"]),
+        (["input=in/../*/**/*.jsonl", "fix=safe", "output=y/z.jsonl"], ["lies in what is read"]),
+        (["input=out.json", "format=labelstudio", "report=out.html"], ["report=out.html: out.json: lies in what is read"]),
+        (["input=in/x.jsonl", "fix=safe", "output=r.json", "report=r.html"], ["output=r.json: is written by report=r.html too"]),
+        (["input=in/x.jsonl", "fix=safe", "output=o.jsonl"], ["output=o.jsonl: o.jsonl.diff exists"]),
+        (["input=in/x.jsonl", "fix=safe", "output=o.json"], ["output=o.json: o.json.config.xml exists"]),
+        (["input=in/x.jsonl", "report=page.html"], ["report=page.html: page.html exists"]),
+    ],
+)
+def test_no_file_is_lost_to_what_is_written(arguments, fragments, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    names = ("out.json", "o.jsonl.diff", "o.json.config.xml", "page.html", "y/.keep")
+    write_files(tmp_path, {"in/x.jsonl": '{"text": "Gao"}\n', **dict.fromkeys(names, "mine")})
+    with refused(*fragments):
+        check(*arguments)
+    assert [(tmp_path / name).read_text() for name in names] == ["mine"] * len(names)
+
+
+def test_an_earlier_report_is_replaced(tmp_path):
+    source = write_files(tmp_path, {"x.jsonl": '{"text": "Gao"}\n'}) / "x.jsonl"
+    for path, n in ((source, 1), (source, 1), (tmp_path / "two", 2)):
+        (tmp_path / "two").mkdir(exist_ok=True)
+        jsonl.write([make_article(name, "Gao") for name in ("a", "b")], tmp_path / "two" / "x.jsonl")
+        check(f"input={path}", f"report={tmp_path / 'r.html'}")
+        assert report(tmp_path / "r.json")["n_articles"] == n
+
+
 # data configs
 
 

@@ -127,10 +127,11 @@ class AgreementConfig:
     annotator_a: str | None
     annotator_b: str | None
     output: str | None
+    overwrite: bool
 
     def __post_init__(self) -> None:
         require(
-            (self.a, self.annotator_a) != (self.b, self.annotator_b),
+            (Path(self.a).resolve(), self.annotator_a) != (Path(self.b).resolve(), self.annotator_b),
             f"a={self.a} is compared with itself; give another b=, or the annotators of one export as annotator_a= and annotator_b=",
         )
 

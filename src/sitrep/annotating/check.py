@@ -10,8 +10,9 @@ from typing import Any
 
 from sitrep.annotate_config import CheckConfig
 from sitrep.annotating.declaring import write_data_config
-from sitrep.annotating.mending import LOST, write_copy, writing_changes
-from sitrep.annotating.tally import Tally, tallying
+from sitrep.annotating.lists import check_apart
+from sitrep.annotating.mending import LOST, changes_path, files_of_copy, write_copy, writing_changes
+from sitrep.annotating.tally import Tally, is_json_report, tallying
 from sitrep.articles import Article
 from sitrep.checks import check_subject
 from sitrep.config import DataConfig
@@ -24,7 +25,7 @@ from sitrep.formats.faults import Fault, Losses
 from sitrep.formats.files import DEFAULT_ID_FIELD, DEFAULT_TEXT_FIELD, RowError
 from sitrep.labels import ENTITIES
 from sitrep.repairs import LEFT_OFF, Change, repair
-from sitrep.reports.check import write_check_report
+from sitrep.reports.check import is_check_report, write_check_report
 from sitrep.splits import known_splits, read_splits, splits_path
 from sitrep.subjects import Subject
 from sitrep.terminal import console, findings_table, say
@@ -108,12 +109,7 @@ def _reading(config: CheckConfig) -> Reading:
 
 
 def _check_outputs(config: CheckConfig, reading: Reading) -> None:
-    """Demand that nothing is written over."""
-    for key in ("output", "data_yaml"):
-        if (value := getattr(config, key)) and Path(value).exists():
-            raise InputError(f"{key}={value}: exists; it is not written over: choose another, or remove it")
-    if config.output and Path(config.output).resolve().is_relative_to(Path(reading.path).resolve()):
-        raise InputError(f"output={config.output} lies in what is read; choose a place outside {reading.path}")
+    """Demand that nothing is written over but an earlier report."""
     if config.data_yaml and (config.text_field, config.id_field, config.annotator) != (DEFAULT_TEXT_FIELD, DEFAULT_ID_FIELD, None):
         raise InputError(
             "data_yaml=: a data config has no text_field, id_field or annotator; write a copy with action=convert, and check that"
@@ -121,6 +117,28 @@ def _check_outputs(config: CheckConfig, reading: Reading) -> None:
     for key in ("output", "report", "data_yaml"):
         if (value := getattr(config, key)) and not Path(value).parent.is_dir():
             raise InputError(f"{key}={value}: there is no folder {Path(value).parent}; make it first")
+    written = _written(config, reading)
+    check_apart(written, reading.path)
+    for option, path in written:
+        if (path.exists() or path.is_symlink()) and not (option.startswith("report=") and _is_report(path)):
+            raise InputError(f"{option}: {path} exists; it is not written over: choose another, or remove it")
+
+
+def _written(config: CheckConfig, reading: Reading) -> list[tuple[str, Path]]:
+    """Return each file that will be written, behind the option that names it."""
+    written = []
+    if config.report:
+        written += [(f"report={config.report}", path) for path in (Path(config.report), Path(config.report).with_suffix(".json"))]
+    if config.output:
+        files = files_of_copy(Path(config.output), reading.path, reading.options["format"])
+        written += [(f"output={config.output}", path) for path in files]
+    if config.data_yaml:
+        written.append((f"data_yaml={config.data_yaml}", Path(config.data_yaml)))
+    return written
+
+
+def _is_report(path: Path) -> bool:
+    return path.is_file() and (is_json_report(path) if path.suffix == ".json" else is_check_report(path))
 
 
 def _second_pass(config: CheckConfig, reading: Reading, facts: Facts, tally: Tally, changes: Counter[str]) -> None:
@@ -128,7 +146,7 @@ def _second_pass(config: CheckConfig, reading: Reading, facts: Facts, tally: Tal
         for _ in _examined(config, reading, facts, tally, lambda change: None):
             pass
         return
-    with writing_changes(Path(f"{config.output}.diff"), changes) as note:
+    with writing_changes(changes_path(Path(str(config.output))), changes) as note:
         write_copy(_examined(config, reading, facts, tally, note), Path(str(config.output)), reading.path, reading.options["format"], note)
 
 
