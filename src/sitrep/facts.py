@@ -13,7 +13,7 @@ from sitrep.articles import Article, Span
 from sitrep.config import SPLITS
 from sitrep.findings import ERROR, NOTE, WARNING, Finding
 from sitrep.formats.faults import SURFACE
-from sitrep.labels import ENTITIES
+from sitrep.labels import ENTITIES, TOP_LEVEL
 from sitrep.near_duplicates import Stream
 from sitrep.scoring import MIN_SUPPORT
 from sitrep.subjects import Subject
@@ -72,7 +72,7 @@ class Facts:
                 counts[span.label] = 0
                 self._first[surface, span.label] = position
             counts[span.label] += 1
-        for field in {*article.labels, *self.declared} - {ENTITIES}:
+        for field in {*article.labels, *TOP_LEVEL, *self.declared} - {ENTITIES}:
             for value in article.classes(field) or ():
                 self.classes[field][value][split] += 1
         if found := [*self._known_id(article, position), *self._known_text(article, position)]:

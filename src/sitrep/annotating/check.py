@@ -24,7 +24,7 @@ from sitrep.formats import read_articles
 from sitrep.formats.faults import Fault, Losses
 from sitrep.formats.files import DEFAULT_ID_FIELD, DEFAULT_TEXT_FIELD, RowError
 from sitrep.labels import ENTITIES
-from sitrep.repairs import LEFT_OFF, Change, repair
+from sitrep.repairs import LEFT_OFF, RESTATED, Change, repair
 from sitrep.reports.check import is_check_report, write_check_report
 from sitrep.splits import known_splits, read_splits, splits_path
 from sitrep.subjects import Subject
@@ -99,10 +99,11 @@ def _reading(config: CheckConfig) -> Reading:
             raise InputError("input=-: what is checked is read twice, and standard input only once; save it to a file")
         return Reading(str(config.input), options, {ENTITIES: config.labels} if config.labels is not None else {})
     data = config.data
+    for key, default in (("text_field", DEFAULT_TEXT_FIELD), ("id_field", DEFAULT_ID_FIELD)):
+        if (value := getattr(config, key)) != default:
+            raise InputError(f"{key}={value} goes with input=: the articles of a data config have their {default} under {default!r}")
     check_files(data)
-    declared = {field: labels for field, labels in data.labels.items() if labels}
-    if ENTITIES in declared:
-        declared[ENTITIES] = [*declared[ENTITIES], *data.drop_labels]
+    declared = {field: [*labels, *data.drop_labels] for field, labels in data.labels.items() if labels}
     path = None if data.split_by == "file" else splits_path(data)
     splits = read_splits(path) if path and path.exists() else None
     return Reading(data.path, {"format": data.format, "text_dir": data.text_dir}, declared, data.drop_labels, splits, data)
@@ -216,6 +217,8 @@ def _print_next(config: CheckConfig, tally: Tally, changes: Counter[str]) -> Non
         say(f"{config.output}: the repaired copy, {changes.total():,} changes, each a line of {config.output}.diff")
         if n := changes[LEFT_OFF]:
             say(f"{n:,} marks are not in the copy, since they fit no place in their text")
+        if n := changes[RESTATED]:
+            say(f"{n:,} marks whose stated text differs are restated as the text reads; look at them")
         if n := changes[LOST]:
             say(f"{n:,} times the format of the copy cannot hold what is there; .jsonl can")
         if n := sum(row.n for (rule, _), row in tally.rows.items() if rule == "unreadable"):
@@ -223,9 +226,7 @@ def _print_next(config: CheckConfig, tally: Tally, changes: Counter[str]) -> Non
     elif tally.n_safe:
         say(f"{tally.n_safe:,} can be mended safely: fix=safe output=PATH writes a repaired copy, and every change beside it")
     if tally.n_offsets and config.fix != "offsets":
-        say(
-            f"{tally.n_offsets:,} offsets are shifted, but no file states their text: look at some, then fix=offsets output=PATH moves them"
-        )
+        say(f"{tally.n_offsets:,} offsets seem shifted, but that is a guess: look at some, then fix=offsets output=PATH moves them")
     if config.data_yaml:
         name = Path(config.data_yaml).stem
         say(f"{config.data_yaml}: a data config with the labels that were found; look through it, then train with data={name}")
