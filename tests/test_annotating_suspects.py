@@ -102,7 +102,7 @@ def test_what_a_split_made_anew_would_have_learnt_models_judge_is_refused(ner_ru
     learnt, tested = (next(name for name, split in splits.items() if split == wanted) for wanted in ("train", "test"))
     try:
         write_splits({**splits, learnt: "test"}, path)
-        with refused(f"run={ner_run.path}: there were", "leave out run=", "bring back the split"):
+        with refused(f"run={ner_run.path}: it was trained beside", "leave out run=", "bring back the split"):
             judges_of([str(ner_run.path)], None)
         with refused("its dev articles were others"):
             judges_of([str(run.path) for run in folds], None)

@@ -2,8 +2,8 @@
 
 kappa = (p_o - p_e) / (1 - p_e) (Cohen 1960): p_o is the share of items on which both agree, p_e the share on which they would if each
 gave its labels as often as it does, but at random. For words the labels are those of the mention that covers a word, or none (no BIO parts:
-where one mention ends and another begins is what F1 tells). Of mentions that overlap the longest counts. Since most words are outside for both,
-kappa is also given over the words that at least one of the two marked; and per label, as that label or not.
+where one mention ends and another begins is what F1 tells). Of mentions that overlap the longest counts. Most words are outside for
+both, so kappa is also given over the words that at least one of the two marked; and per label, as that label or not.
 """
 
 from __future__ import annotations

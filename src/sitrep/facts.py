@@ -135,8 +135,14 @@ class Facts:
 
     def _rare_labels(self) -> Iterator[Finding]:
         totals = Counter({label: counts.total() for label, counts in self.labels.items()})
+        names = {label: re.sub(r"[\s_-]", "", label.casefold()) for label in totals}
+        alike: dict[str, list[str]] = defaultdict(list)
+        for label, name in names.items():
+            alike[name].append(label)
+        frequent = [label for label, n in totals.items() if RARE_SHARE * n >= 1]  # beside others nothing is rare
         for label, n in sorted(totals.items()):
-            near = [other for other, m in totals.items() if other != label and _resembles(label, other, n / m)]
+            near = [other for other in alike[names[label]] if totals[other] > n]
+            near += [other for other in frequent if n <= RARE_SHARE * totals[other] and _resembles(names[label], names[other])]
             if near:
                 other = max(near, key=totals.__getitem__)
                 entry = self.entries[self._first_of[label]]
@@ -176,13 +182,8 @@ def _times(n: int) -> str:
     return {1: "once", 2: "twice"}.get(n, f"{n:,} times")
 
 
-def _resembles(label: str, other: str, share: float) -> bool:
-    """Say whether a label is another one written otherwise, or looks like a misspelling; `share`: how often it stands beside that."""
-    if share >= 1:
-        return False
-    one, two = (re.sub(r"[\s_-]", "", name.casefold()) for name in (label, other))
-    if one == two:
-        return True
+def _resembles(one: str, two: str) -> bool:
+    """Say whether a label looks like a misspelling of another one."""
     if re.sub(r"\d", "", one) == re.sub(r"\d", "", two):
         return False  # label_1, label_2
-    return share <= RARE_SHARE and difflib.SequenceMatcher(None, one, two).ratio() >= ALIKE
+    return difflib.SequenceMatcher(None, one, two).ratio() >= ALIKE

@@ -112,7 +112,7 @@ def _other_split(run: Run, corpus: Corpus) -> str | None:
             return f"its {name} articles were others: {', '.join(other[:3])}{', ...' if len(other) > 3 else ''}"
     n_test = run.info()["n_articles"]["test"]
     return (
-        None if n_test == len(corpus.test) else f"there were {n_test} test articles when it was trained, and are {len(corpus.test)} today"
+        None if n_test == len(corpus.test) else f"it was trained beside {n_test} test articles, of which there are {len(corpus.test)} today"
     )
 
 
