@@ -26,10 +26,12 @@ import torch
 from plain_recipe import compose
 from torch import nn
 
+from sitrep.annotate_config import BUDGETS
 from sitrep.articles import Article
 from sitrep.backends import TorchBackend
 from sitrep.corpus import load_corpus
 from sitrep.embeddings import embed
+from sitrep.errors import did_you_mean, require
 from sitrep.heads.base import pad_windows
 from sitrep.models import build_model
 from sitrep.prediction import EncoderReader
@@ -106,14 +108,14 @@ class Simulation:
     """One pool, of which more and more is labelled."""
 
     def __init__(self, options: dict[str, str]) -> None:
-        self.n_seeds, self.n_rounds = int(options.get("seeds", 3)), int(options.get("rounds", 4))
-        self.batch, self.epochs = int(options.get("batch", 8)), int(options.get("epochs", 15))
-        self.by_words = options.get("budget", "words") == "words"
+        self.n_seeds, self.n_rounds = int(options["seeds"]), int(options["rounds"])
+        self.batch, self.epochs = int(options["batch"]), int(options["epochs"])
+        self.by_words = options["budget"] == "words"
         config = compose(["task=ner"])
         corpus = load_corpus(config.data, config.task)
         train = sorted(corpus.train, key=lambda article: article.id)
         random.Random(0).shuffle(train)
-        n_held_out = int(options.get("held_out", 20))
+        n_held_out = int(options["held_out"])
         self.gold, self.pool = [*corpus.dev, *train[:n_held_out]], train[n_held_out:]
         self.model = Frozen([*self.gold, *self.pool])
         self.labels = self.model.task.labels
@@ -169,14 +171,31 @@ class Simulation:
 
 
 WAYS: dict[str, Callable[..., Any]] = {"next": choose}
+DEFAULTS = {"seeds": "3", "rounds": "4", "batch": "8", "budget": "words", "held_out": "20", "epochs": "15", "ways": "next,random"}
+
+
+def options_of(arguments: Sequence[str]) -> dict[str, str]:
+    """Return the options, those that are not given as `DEFAULTS` has them.
+
+    Raises:
+        InputError: for an option, budget or way that is unknown.
+    """
+    given = {key: value for key, _, value in (argument.partition("=") for argument in arguments)}
+    options = {**DEFAULTS, **given}
+    for what, values, known in (
+        ("option", given, DEFAULTS), ("budget", [options["budget"]], BUDGETS), ("way", options["ways"].split(","), (*WAYS, "random")),
+    ):  # fmt: skip
+        for value in values:
+            require(value in known, f"{what} {value!r} is unknown{did_you_mean(value, known)}")
+    return options
 
 
 def main(arguments: Sequence[str]) -> None:
     """Print a row a budget: how much each way has labelled, and the F1 that it reaches."""
     began = time.monotonic()
-    options = dict(argument.split("=", 1) for argument in arguments)
+    options = options_of(arguments)
     simulation = Simulation(options)
-    ways = options.get("ways", "next,random").split(",")
+    ways = options["ways"].split(",")
     found = {way: [simulation.run(way, seed) for seed in range(1, simulation.n_seeds + 1)] for way in ways}
     support = Counter(span.label for article in simulation.pool for span in article.spans)
     rare = [label for label, _ in sorted(support.items(), key=lambda item: item[1])[:N_RARE]]
@@ -189,9 +208,15 @@ def main(arguments: Sequence[str]) -> None:
             rows = [rows[number] for rows in found[way]]
             f1s = [[measure(row["strict"], name, rare) for row in rows] for name in ("micro", "macro", "rare")]
             cells.append(f"{statistics.fmean(row['n'] for row in rows):.0f}, {statistics.fmean(row['words'] for row in rows):,.0f}")
-            cells += [f"{100 * statistics.fmean(values):.1f} ± {100 * statistics.stdev(values):.1f}" for values in f1s]
+            cells += map(spread, f1s)
         print(f"| {number} | " + " | ".join(cells) + " |")
     print(f"{time.monotonic() - began:.0f} s")
+
+
+def spread(f1s: Sequence[float]) -> str:
+    """Return the mean in points and, of two seeds or more, the standard deviation."""
+    deviation = f" ± {100 * statistics.stdev(f1s):.1f}" if len(f1s) > 1 else ""
+    return f"{100 * statistics.fmean(f1s):.1f}{deviation}"
 
 
 def measure(strict: dict[str, Any], name: str, rare: Sequence[str]) -> float:

@@ -30,11 +30,13 @@ from corruption import KINDS, Injected, corrupt
 from plain_recipe import compose
 
 from sitrep.annotating.judges import Judged, judges_of
-from sitrep.articles import Article, Span
+from sitrep.articles import Article, Span, fingerprint
 from sitrep.corpus import read_labelled
+from sitrep.errors import InputError
 from sitrep.formats import jsonl
 from sitrep.judging import Opinion, read_opinions
 from sitrep.readers import load_reader
+from sitrep.runs import Run
 from sitrep.suspicion import Item, rank, weigh
 
 OWN = ("share", "seed", "folder")
@@ -44,11 +46,19 @@ TOP = 0.1  # of the list
 
 
 def train_folds(articles: Sequence[Article], folder: Path, arguments: Sequence[str]) -> Judged:
-    """Write the articles to `folder`, train the folds that are not there yet, and return who judges what."""
+    """Write the articles to `folder`, train the folds that are not there yet, and return who judges what.
+
+    Raises:
+        InputError: if the folder holds folds of other articles, such as those with another share or seed of mistakes.
+    """
+    runs = _runs(folder)
+    sha256 = fingerprint(articles)
+    if others := [run for run in runs if Run(Path(run)).info()["data_sha256"] != sha256]:
+        raise InputError(f"folder={folder}: {others[0]} has learnt from other articles than those of this share= and seed=; name another")
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / "corrupted.jsonl"
     jsonl.write(articles, path)
-    if len(runs := _runs(folder)) < FOLDS:
+    if len(runs) < FOLDS:
         command = ["train.py", "-m", f"cv.folds={FOLDS}", f"cv.fold=range({FOLDS})", *SETTINGS, *arguments]
         subprocess.run([sys.executable, *command, f"data.path={path}", f"hydra.sweep.dir={folder}"], check=True, stdout=sys.stderr)
         runs = _runs(folder)

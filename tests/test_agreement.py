@@ -21,9 +21,9 @@ B = make_article("a", "[Ali](PERSON) Sow left [Gao](LOCATION) on [Monday](DATE),
 
 
 def tags(article):
-    """Return the label of each word, looked up one by one."""
+    """Return the label of each word, looked up one by one; outside all mentions None."""
     words = [match.span() for match in WORD.finditer(article.text)]
-    return [next((s.label for s in sorted(article.spans) if s.start < end and start < s.end), "O") for start, end in words]
+    return [next((s.label for s in sorted(article.spans) if s.start < end and start < s.end), None) for start, end in words]
 
 
 @st.composite
@@ -38,7 +38,7 @@ def test_kappa_is_that_of_scikit_learn(pair):
     confusion = confuse_words(*pair, Losses())
     of_a, of_b = map(tags, pair)
     assert confusion == Counter(zip(of_a, of_b, strict=True))
-    check = [(of_a, of_b, kappa(confusion))]
+    check = [([str(tag) for tag in of_a], [str(tag) for tag in of_b], kappa(confusion))]
     for label in LABELS:
         check.append(([tag == label for tag in of_a], [tag == label for tag in of_b], kappa(against_the_rest(confusion, label))))
     for one, other, ours in check:
@@ -53,6 +53,13 @@ def test_kappa_by_hand():
     assert kappa(counts) == pytest.approx(0.4)  # p_o 0.7, p_e 0.5
     assert kappa({}) is None
     assert kappa({("O", "O"): 9}) is None
+
+
+def test_a_label_may_be_called_like_what_is_outside_all_mentions():
+    text = "Gao fell. Gao rose."
+    a, b = Article("a", text, (Span(0, 3, "O"),)), Article("a", text)
+    measured = measure(pair_up([a], [b]))["kappa"]
+    assert (measured["words"], measured["marked_words"], measured["per_label"]) == (0, 0, {"O": 0})
 
 
 def test_words_take_the_longest_of_marks_that_overlap():
@@ -78,10 +85,10 @@ def test_f1_and_kappa_of_two_annotators():
         "a": {"PERSON": 1, "LOCATION": 2, "ARMED_GROUP": 1},
         "b": {"PERSON": 2, "LOCATION": 1, "DATE": 1},
     }
-    of_a, of_b = tags(A), tags(B)
+    of_a, of_b = (list(map(str, tags(article))) for article in (A, B))
     assert measured["kappa"]["n_words"] == len(of_a) == 15
     assert measured["kappa"]["words"] == pytest.approx(cohen_kappa_score(of_a, of_b))
-    marked = [pair for pair in zip(of_a, of_b, strict=True) if pair != ("O", "O")]
+    marked = [pair for pair in zip(of_a, of_b, strict=True) if pair != ("None", "None")]
     assert measured["kappa"]["marked_words"] == pytest.approx(cohen_kappa_score(*zip(*marked, strict=True)))
 
 

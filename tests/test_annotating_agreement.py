@@ -55,11 +55,26 @@ def test_articles_without_any_mark_agree(tmp_path, capsys, caplog):
     assert "no disagreement" in capsys.readouterr().out and not caplog.records
 
 
+def test_a_file_of_labels_is_never_written_over(sides, tmp_path):
+    before = (tmp_path / "a.jsonl").read_bytes()
+    for more in ((), ("overwrite=true",)):
+        with refused("lies in what is read"):
+            agree(*sides, f"output={tmp_path / 'a.jsonl'}", *more)
+    (tmp_path / "d.jsonl").write_text("mine")
+    with refused("is there already", "overwrite=true"):
+        agree(*sides, f"output={tmp_path / 'd.jsonl'}")
+    with refused("choose .jsonl"):
+        agree(*sides, f"output={tmp_path / 'd.csv'}")
+    assert (tmp_path / "a.jsonl").read_bytes() == before and (tmp_path / "d.jsonl").read_text() == "mine"
+    assert agree(*sides, f"output={tmp_path / 'd.jsonl'}", "overwrite=true") == 0
+    assert len((tmp_path / "d.jsonl").read_text().splitlines()) == 2
+
+
 def test_what_cannot_be_compared_is_refused(sides, tmp_path):
     with refused("is compared with itself", "annotator_a="):
         agree(sides[0], sides[0].replace("a=", "b=", 1))
-    with refused("there is no folder nowhere"):
-        agree(*sides, "output=nowhere/d.jsonl")
+    with refused("is compared with itself"):
+        agree(sides[0], f"b={tmp_path / 'x' / '..' / 'a.jsonl'}")
     with refused("action=check"):
         (tmp_path / "b.jsonl").write_text('{"id": "a", "text": "Ali left Gao.", "spans": [{"start": 9, "end": 99, "label": "X"}]}')
         agree(*sides)

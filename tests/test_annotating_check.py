@@ -2,16 +2,19 @@
 
 import hashlib
 import json
+import shlex
 
 import pytest
 import yaml
 from factories import ROOT, make_article, refused, write_files
+from omegaconf import OmegaConf
 from reporting import HOSTILE, open_page
 from test_offsets import utf16
 from tiny import compose, own_data
 
 from sitrep import jobs
-from sitrep.config import DataConfig, load
+from sitrep.config import DataConfig, TrainConfig, load
+from sitrep.corpus import load_corpus
 from sitrep.formats import jsonl, read_articles
 from sitrep.shell import check_arguments
 from sitrep.terminal import WIDTH
@@ -129,9 +132,16 @@ def test_offsets_whose_text_nobody_states_are_moved_when_asked(tmp_path, capsys)
     source = write_files(tmp_path, {"x.jsonl": rows}) / "x.jsonl"
     check(f"input={source}", "fix=safe", f"output={tmp_path / 'y.jsonl'}")
     assert (tmp_path / "y.jsonl.diff").read_text() == ""
-    assert "9 offsets are shifted, but no file states their text" in capsys.readouterr().out
+    assert "9 offsets seem shifted, but that is a guess" in capsys.readouterr().out
     check(f"input={source}", "fix=offsets", f"output={tmp_path / 'z.jsonl'}")
     assert list(read_articles(tmp_path / "z.jsonl")) == articles
+
+
+def test_stated_texts_that_a_copy_restates_are_counted(tmp_path, capsys):
+    row = {"id": "a", "text": "Rain in Gao.", "spans": [{"start": 8, "end": 11, "label": "LOCATION", "text": "Bamako"}]}
+    source = write_files(tmp_path, {"x.jsonl": json.dumps(row)}) / "x.jsonl"
+    assert check(f"input={source}", "fix=safe", f"output={tmp_path / 'y.jsonl'}") == 1
+    assert "1 marks whose stated text differs are restated as the text reads; look at them" in capsys.readouterr().out
 
 
 def test_a_copy_of_annotated_markdown_is_annotated_markdown(tmp_path):
@@ -178,6 +188,8 @@ def test_a_copy_of_what_is_only_read_is_jsonl(tmp_path):
         (["input=x", "data_yaml=mine"], ["must end in .yaml"]),
         (["data=articles", "format=brat"], ["with data= it is data.format="]),
         (["input=x", "data_yaml=y.yaml", "text_field=body"], ["no text_field", "action=convert"]),
+        (["data=articles", "data_yaml=y.yaml"], ["data_yaml=y.yaml goes with input="]),
+        (["data=articles", "id_field=key"], ["id_field=key goes with input="]),
         (["input=-"], ["read twice", "save it to a file"]),
         (["input=nowhere"], ["nowhere"]),
         (["input=x", "report=nowhere/r.html"], ["there is no folder nowhere"]),
@@ -195,6 +207,38 @@ def test_nothing_is_written_over(tmp_path):
     with refused("lies in what is read"):
         check(f"input={source}", "fix=safe", f"output={source / 'y.jsonl'}")
     assert (tmp_path / "out.jsonl").read_text() == "mine"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "fragments"),
+    [
+        (["input=in/x.jsonl", "report=out.html"], ["report=out.html: out.json exists"]),  # what somebody else wrote
+        (["input=in", "report=in/r.html"], ["lies in what is read"]),
+        (["input=in/*.jsonl", "fix=safe", "output=in/y.jsonl"], ["lies in what is read"]),
+        (["input=in/../*/**/*.jsonl", "fix=safe", "output=y/z.jsonl"], ["lies in what is read"]),
+        (["input=out.json", "format=labelstudio", "report=out.html"], ["report=out.html: out.json: lies in what is read"]),
+        (["input=in/x.jsonl", "fix=safe", "output=r.json", "report=r.html"], ["output=r.json: is written by report=r.html too"]),
+        (["input=in/x.jsonl", "fix=safe", "output=o.jsonl"], ["output=o.jsonl: o.jsonl.diff exists"]),
+        (["input=in/x.jsonl", "fix=safe", "output=o.json"], ["output=o.json: o.json.config.xml exists"]),
+        (["input=in/x.jsonl", "report=page.html"], ["report=page.html: page.html exists"]),
+    ],
+)
+def test_no_file_is_lost_to_what_is_written(arguments, fragments, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    names = ("out.json", "o.jsonl.diff", "o.json.config.xml", "page.html", "y/.keep")
+    write_files(tmp_path, {"in/x.jsonl": '{"text": "Gao"}\n', **dict.fromkeys(names, "mine")})
+    with refused(*fragments):
+        check(*arguments)
+    assert [(tmp_path / name).read_text() for name in names] == ["mine"] * len(names)
+
+
+def test_an_earlier_report_is_replaced(tmp_path):
+    source = write_files(tmp_path, {"x.jsonl": '{"text": "Gao"}\n'}) / "x.jsonl"
+    for path, n in ((source, 1), (source, 1), (tmp_path / "two", 2)):
+        (tmp_path / "two").mkdir(exist_ok=True)
+        jsonl.write([make_article(name, "Gao") for name in ("a", "b")], tmp_path / "two" / "x.jsonl")
+        check(f"input={path}", f"report={tmp_path / 'r.html'}")
+        assert report(tmp_path / "r.json")["n_articles"] == n
 
 
 # data configs
@@ -217,6 +261,9 @@ def test_labels_that_are_dropped_on_purpose_are_no_findings(corpus, tmp_path):
     assert check(*arguments, f"report={tmp_path / 'r.html'}") == 0
     found = [row["rule"] for row in report(tmp_path / "r.json")["findings"] if row["label"] == "ARMED_GROUP"]
     assert "label" not in found and "scarce" not in found
+    arguments = [*own_data(corpus), "data.labels.topics=[bombing,diplomacy]", "data.drop_labels=[kidnapping]"]
+    assert check(*arguments, f"report={tmp_path / 'r.html'}") == 0
+    assert not [row for row in report(tmp_path / "r.json")["findings"] if row["label"] == "kidnapping"]
 
 
 def test_a_split_by_files_is_known_by_their_names(tmp_path):
@@ -243,14 +290,35 @@ def test_a_data_config_is_written_for_a_folder(tmp_path, capsys):
         check(f"input={tmp_path / 'x.jsonl'}", f"data_yaml={path}")
 
 
-def test_a_data_config_of_odd_names_trains(tmp_path):
-    folder = tmp_path / "a ${b}: #'c'"
+@pytest.mark.parametrize("files", ["", "/*.jsonl"])
+@pytest.mark.parametrize("folder", ["a ${b}: #'c'", "a\nb"])
+def test_a_data_config_of_odd_names_trains(folder, files, tmp_path, monkeypatch):
+    folder = tmp_path / folder
     folder.mkdir()
-    jsonl.write([make_article("a", "[Ali](yes) in [Gao](${x})")], folder / "x.jsonl")
+    texts = ("[Ali](yes) is in [Gao](${x}) today.", "Rain on [Zoe](yes) near [Diffa](${x}), for days.", "[Paul](yes) left [Ber](${x}).")
+    jsonl.write(
+        [make_article(f"a{n}", text, extra={"topics": ["war"], "region": "sahel"}) for n, text in enumerate(texts)], folder / "x.jsonl"
+    )
     (tmp_path / "data").mkdir()
-    check(f"input={folder}", f"data_yaml={tmp_path / 'data' / 'mine.yaml'}")
-    composed = check_arguments("train", ["--config-dir", str(tmp_path), "data=mine"])
-    assert (composed.data.path, list(composed.data.labels.entities)) == (str(folder), ["${x}", "yes"])
+    check(f"input={folder}{files}", f"data_yaml={tmp_path / 'data' / 'mine.yaml'}")
+    monkeypatch.chdir(tmp_path)
+    for task, labels in (("ner", ["${x}", "yes"]), ("topics", ["war"]), ("region", ["sahel"])):
+        composed = check_arguments("train", ["--config-dir", str(tmp_path), "data=mine", f"task={task}"])
+        config = load(TrainConfig, OmegaConf.masked_copy(composed, [key for key in composed if key != "hydra"]))
+        assert (config.data.path, config.task.labels) == (f"{folder}{files}", labels)
+        assert len(load_corpus(config.data, config.task).articles) == 3
+    assert ((tmp_path / "data" / "mine.splits.csv").exists(), (folder / "splits.csv").exists()) == (bool(files), not files)
+
+
+def test_the_command_that_made_a_data_config_makes_it_again(tmp_path):
+    source = tmp_path / "my articles.jsonl"
+    jsonl.write([make_article("a", "[Gao](LOCATION)")], source)
+    path = tmp_path / "mine.yaml"
+    check(f"input={source}", "format=jsonl", f"data_yaml={path}")
+    before = path.read_text(encoding="utf-8")
+    command = before.splitlines()[0].partition("Made by: python annotate.py ")[2]
+    path.unlink()
+    assert check(*shlex.split(command)[1:]) == 0 and path.read_text(encoding="utf-8") == before
 
 
 # the page

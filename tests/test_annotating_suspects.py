@@ -1,8 +1,10 @@
 """annotate.py action=suspects as a whole job with tiny models: who judges what, what is printed and written, what is trained."""
 
 import csv
+import gc
 import json
 import logging
+import sys
 
 import pytest
 from factories import refused
@@ -14,8 +16,10 @@ from sitrep.annotating.suspects import FIELDS
 from sitrep.corpus import load_corpus
 from sitrep.finding import finished_runs
 from sitrep.formats import read_articles
+from sitrep.judging import Opinion
 from sitrep.runs import Run
-from sitrep.splits import read_splits
+from sitrep.splits import read_splits, write_splits
+from sitrep.suspicion import weigh
 
 FEW = ("trainer.epochs=1", "trainer.learning_rate=2e-2", "trainer.head_learning_rate=2e-2")
 
@@ -89,6 +93,39 @@ def test_each_article_is_judged_by_the_fold_that_held_it_out_and_test_by_all(fol
     (pool,) = folds[0].path.parent.glob("*-cv3")
     pooled = judges_of([str(pool)], None)
     assert [run.path.name for run in pooled.runs] == ["0", "1", "2"] and pooled.articles == judged.articles
+
+
+def test_what_a_split_made_anew_would_have_learnt_models_judge_is_refused(ner_run, folds, copy_run, corpus, tmp_path):
+    path = corpus / "splits.csv"
+    before = path.read_bytes()
+    splits = read_splits(path)
+    learnt, tested = (next(name for name, split in splits.items() if split == wanted) for wanted in ("train", "test"))
+    try:
+        write_splits({**splits, learnt: "test"}, path)
+        with refused(f"run={ner_run.path}: it was trained beside", "leave out run=", "bring back the split"):
+            judges_of([str(ner_run.path)], None)
+        with refused("its dev articles were others"):
+            judges_of([str(run.path) for run in folds], None)
+        write_splits({**splits, learnt: "test", tested: "train"}, path)
+        run = copy_run(ner_run)
+        run.save_evaluation({"name": "test"}, [article for article in read_articles(corpus) if splits[article.id] == "test"], [])
+        with refused("its test articles were others", learnt, tested):
+            judges_of([str(run.path)], None)
+    finally:
+        path.write_bytes(before)
+
+
+def test_an_opinion_is_forgotten_when_it_is_weighed(folds, monkeypatch):
+    alive = []
+
+    def counting(article, opinions, labels):
+        alive.append((len(opinions), sum(type(thing) is Opinion for thing in gc.get_objects())))
+        return weigh(article, opinions, labels)
+
+    monkeypatch.setattr(sys.modules["sitrep.annotating.suspects"], "weigh", counting)  # the package has a function of that name
+    assert suspects(f"run=[{','.join(str(run.path) for run in folds)}]") == 0
+    assert len(alive) == 20 and {n for n, _ in alive} == {1, 3}
+    assert all(n_alive <= 2 * n for n, n_alive in alive)
 
 
 def test_articles_of_folds_that_are_not_given_are_left_out(folds, caplog):

@@ -1,6 +1,7 @@
 """The arithmetic of the benchmarks of suspects and of next articles."""
 
 import itertools
+import json
 import statistics
 
 import next_articles
@@ -9,7 +10,7 @@ import pytest
 import suspects
 from cleanlab.token_classification.rank import get_label_quality_scores
 from corruption import KINDS, Injected, corrupt, moved
-from factories import LABELS, ROOT, make_article
+from factories import LABELS, ROOT, make_article, refused, write_files
 from test_judging import TAGS, by_brute_force, make_opinion, tag_chains
 
 from sitrep.articles import Article, Span
@@ -104,6 +105,25 @@ def test_a_round_pays_for_as_many_words_as_a_batch_has_on_average():
     assert simulation.fill([], "abcde", 0) == ["a", "b", "e"]  # 600: e fits by half, c does not
     assert simulation.fill(["a", "b", "e"], "cd", 1) == ["a", "b", "e", "c"]  # 850 of 1000, and 1250 with d
     assert simulation.fill(["a", "b", "e"], "dc", 1) == ["a", "b", "e", "d"]
+
+
+def test_options_that_nobody_knows_are_refused():
+    assert next_articles.options_of(["seeds=1"]) == {**next_articles.DEFAULTS, "seeds": "1"}
+    for argument, hint in (("seed=1", "did you mean 'seeds'?"), ("budget=word", "'words'"), ("ways=next,randm", "'random'")):
+        with refused("is unknown", hint):
+            next_articles.options_of([argument])
+
+
+def test_one_seed_has_a_mean_and_no_deviation():
+    assert next_articles.spread([0.5]) == "50.0" and next_articles.spread([0.5, 0.7]) == "60.0 ± 14.1"
+
+
+def test_folds_of_other_articles_are_not_taken(tmp_path):
+    fold = {"0/1/metrics/fold.json": "{}", "0/1/run.json": json.dumps({"data_sha256": "0"}), "corrupted.jsonl": "theirs"}
+    write_files(tmp_path, fold)
+    with refused(f"folder={tmp_path}", str(tmp_path / "0" / "1"), "name another"):
+        suspects.train_folds([ARTICLE], tmp_path, [])
+    assert (tmp_path / "corrupted.jsonl").read_text() == "theirs"
 
 
 def test_the_rarest_labels_are_averaged_and_what_is_undefined_is_nothing():

@@ -106,6 +106,8 @@ def test_rare_labels_that_resemble_a_frequent_one():
     assert rare(*["LOCATION"] * 10, "Location", "PERSON") == [("Location", 1, "a10")]
     assert rare(*["ARMED_GROUP"] * 3, "armed group".replace(" ", "-")) == [("armed-group", 1, "a3")]
     assert rare(*["label_1"] * 60, "label_2") == []
+    several = rare(*["LOCATION"] * 60, "Location", "location", "LOCATON")
+    assert several == [("LOCATON", 1, "a62"), ("Location", 1, "a60"), ("location", 1, "a61")]
     assert rare(*["LOCATION"] * 10, "LOCATON") == []  # too often to be a slip
 
 

@@ -137,6 +137,30 @@ def test_equal_marks_that_state_different_texts_stay(first, second):
     assert {change.why for change in changes} == {"it stands twice", "as the text reads"}
 
 
+@pytest.mark.parametrize(
+    ("text", "marks", "moved"),
+    [
+        ("The bus from BUSHEHR left the United States.", [(30, 43, "US")], []),  # inside a word
+        ("Malian forces left Mali.", [(0, 6, "Mali"), (19, 23, "Mali")], []),  # where a mark of this label stands
+        ("The river Gao, the town Mopti.", [(10, 13, "Mopti")], []),  # both are whole words: who knows
+        ("Rain in Gao.", [(7, 10, "Gao"), (9, 12, "Gao")], []),  # one place for two marks
+        ("Rain in Gao.", [(9, 12, "Gao")], [(8, 11)]),
+        ("Rain in Gao.", [(90, 93, "Gao")], [(8, 11)]),
+    ],
+)
+def test_a_stated_text_that_stands_once_is_followed_only_where_nothing_is_guessed(text, marks, moved):
+    article, faults = as_read(Article("a", text), [Mark(start, end, "LOCATION", surface, SOURCE) for start, end, surface in marks])
+    mended, _ = mend(article, faults)
+    assert [(span.start, span.end) for span in mended.spans] == (moved or [(span.start, span.end) for span in article.spans])
+
+
+@pytest.mark.parametrize("surface", ["Gao", None])
+def test_absurd_offsets_lie_outside(surface):
+    article, faults = as_read(Article("a", "Rain in Gao."), [Mark(10**30, 10**30 + 3, "LOCATION", surface, SOURCE)])
+    assert [finding.rule for finding in check_subject(Subject(article, faults))] == ["outside"]
+    assert [change.why for change in mend(article, faults, "offsets")[1]] == [LEFT_OFF]
+
+
 @st.composite
 def anything(draw):
     """Any text with any marks, of which some fit and some do not, as a reader hands them over."""

@@ -1,9 +1,9 @@
 """How far two annotators agree: F1 of mentions, Cohen's kappa of words and of class labels, and each disagreement.
 
 kappa = (p_o - p_e) / (1 - p_e) (Cohen 1960): p_o is the share of items on which both agree, p_e the share on which they would if each
-gave its labels as often as it does, but at random. For words the labels are those of the mention that covers a word, or O (no BIO parts:
-where one mention ends and another begins is what F1 tells). Of mentions that overlap the longest counts. Since most words are O for both,
-kappa is also given over the words that at least one of the two marked; and per label, as that label or not.
+gave its labels as often as it does, but at random. For words the labels are those of the mention that covers a word, or none (no BIO parts:
+where one mention ends and another begins is what F1 tells). Of mentions that overlap the longest counts. Most words are outside for
+both, so kappa is also given over the words that at least one of the two marked; and per label, as that label or not.
 """
 
 from __future__ import annotations
@@ -17,20 +17,20 @@ from typing import Any
 
 from sitrep.articles import Article, Span
 from sitrep.errors import InputError
+from sitrep.findings import CONTEXT_CHARS
 from sitrep.formats.faults import Losses
 from sitrep.formats.writing import Target, flat_spans
-from sitrep.labels import OUTSIDE
+from sitrep.labels import TOP_LEVEL
 from sitrep.matching import Match, overlap, strict
 from sitrep.mistakes import Mistake, find_mistakes
 from sitrep.scoring import count, summary
 
 WORD = re.compile(r"\w[\w\u0300-\u036f\u200c\u200d]*")
-FIELDS = ("topics", "region")  # class fields that may stand at top level
 KINDS = {"wrong label": "label", "missed": "missing in b", "spurious": "missing in a"}  # the rest: `boundary`
-CONTEXT_CHARS = 60
 RULES: Mapping[str, Match] = {"strict": strict, "partial": overlap}
 
-Confusion = Counter[tuple[str, str]]  # (label of a, label of b) -> items
+Label = str | None  # None: outside all mentions, which a label of any name differs from
+Confusion = Counter[tuple[Label, Label]]  # (label of a, label of b) -> items
 
 
 @dataclass
@@ -88,7 +88,7 @@ def measure(pairs: Pairs) -> dict[str, Any]:
     golds, preds = [a for a, _ in pairs.both], [b for _, b in pairs.both]
     labels = sorted({span.label for article in (*golds, *preds) for span in article.spans})
     lost = Losses()
-    confusion = Counter[tuple[str, str]]()
+    confusion: Confusion = Counter()
     for a, b in pairs.both:
         confusion += confuse_words(a, b, lost)
     return {
@@ -103,7 +103,7 @@ def measure(pairs: Pairs) -> dict[str, Any]:
         "kappa": {
             "n_words": confusion.total(),
             "words": kappa(confusion),
-            "marked_words": kappa(Counter({pair: n for pair, n in confusion.items() if pair != (OUTSIDE, OUTSIDE)})),
+            "marked_words": kappa(Counter({pair: n for pair, n in confusion.items() if pair != (None, None)})),
             "per_label": {label: kappa(against_the_rest(confusion, label)) for label in labels},
             "n_overlapping": lost.counts.total(),
         },
@@ -111,12 +111,12 @@ def measure(pairs: Pairs) -> dict[str, Any]:
     }
 
 
-def kappa(confusion: Mapping[tuple[str, str], int]) -> float | None:
+def kappa(confusion: Mapping[tuple[Any, Any], int]) -> float | None:
     """Return Cohen's kappa of items counted by (label of a, label of b); None if there are none, or chance alone agrees on all."""
     total = sum(confusion.values())
     if not total:
         return None
-    rows, columns = Counter[str](), Counter[str]()
+    rows, columns = Counter[Any](), Counter[Any]()
     for (a, b), n in confusion.items():
         rows[a] += n
         columns[b] += n
@@ -125,11 +125,11 @@ def kappa(confusion: Mapping[tuple[str, str], int]) -> float | None:
     return None if math.isclose(expected, 1) else (observed - expected) / (1 - expected)
 
 
-def against_the_rest(confusion: Mapping[tuple[str, str], int], label: str) -> Confusion:
+def against_the_rest(confusion: Mapping[tuple[Label, Label], int], label: str) -> Confusion:
     """Return the counts of `label` or not."""
-    merged = Counter[tuple[str, str]]()
+    merged: Confusion = Counter()
     for (a, b), n in confusion.items():
-        merged[label if a == label else OUTSIDE, label if b == label else OUTSIDE] += n
+        merged[label if a == label else None, label if b == label else None] += n
     return merged
 
 
@@ -139,17 +139,17 @@ def confuse_words(a: Article, b: Article, lose: Losses) -> Confusion:
     return Counter(zip(*(_labels(words, flat_spans(side, Target(lose))) for side in (a, b)), strict=True))
 
 
-def _labels(words: Sequence[tuple[int, int]], spans: Sequence[Span]) -> Iterator[str]:
+def _labels(words: Sequence[tuple[int, int]], spans: Sequence[Span]) -> Iterator[Label]:
     """Yield the label of each word: that of the first mention with a character of it; both are sorted and do not overlap."""
     index = 0
     for start, end in words:
         while index < len(spans) and spans[index].end <= start:
             index += 1
-        yield spans[index].label if index < len(spans) and spans[index].start < end else OUTSIDE
+        yield spans[index].label if index < len(spans) and spans[index].start < end else None
 
 
 def _shared_fields(pairs: Sequence[tuple[Article, Article]]) -> list[str]:
-    names = dict.fromkeys(name for pair in pairs for article in pair for name in (*article.labels, *FIELDS))
+    names = dict.fromkeys(name for pair in pairs for article in pair for name in (*article.labels, *TOP_LEVEL))
     return [name for name in names if any(a.classes(name) is not None and b.classes(name) is not None for a, b in pairs)]
 
 

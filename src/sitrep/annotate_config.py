@@ -111,6 +111,7 @@ class CheckConfig:
         require(self.report is None or self.report.endswith(".html"), f"report={self.report} must end in .html; the JSON stands beside it")
         require(self.data_yaml is None or self.data_yaml.endswith(".yaml"), f"data_yaml={self.data_yaml} must end in .yaml")
         require(self.fail_on in FAIL_ON, f"fail_on={self.fail_on} is unknown{did_you_mean(self.fail_on, FAIL_ON)}")
+        require(self.data is None or self.data_yaml is None, f"data_yaml={self.data_yaml} goes with input=: data= names a data config")
         if self.data is not None:
             given = [name for name in ("format", "text_dir", "labels", "annotator") if getattr(self, name) is not None]
             require(not given, f"{', '.join(f'{name}=' for name in given)} goes with input=; with data= it is data.{(given or [''])[0]}=")
@@ -128,10 +129,11 @@ class AgreementConfig:
     annotator_a: str | None
     annotator_b: str | None
     output: str | None
+    overwrite: bool
 
     def __post_init__(self) -> None:
         require(
-            (self.a, self.annotator_a) != (self.b, self.annotator_b),
+            (Path(self.a).resolve(), self.annotator_a) != (Path(self.b).resolve(), self.annotator_b),
             f"a={self.a} is compared with itself; give another b=, or the annotators of one export as annotator_a= and annotator_b=",
         )
 

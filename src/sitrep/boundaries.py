@@ -19,6 +19,7 @@ QUOTES = "\"'"  # which open and close alike
 APOSTROPHES = "'’"
 KEPT_BEFORE = "#@$£€¥§&+-−~.…'‘’ʿʾ`\"“„«(["  # may begin a mention: #tag, .50 calibre, 'Akkar
 MAX_ABBREVIATION = 6  # letters: `Sept.`, `Messrs.`
+KEPT_AFTER = "%‰٪#&…′″׳״་॰"  # may end one: 40 %, a Hebrew or Tibetan sign of abbreviation or syllable
 TRAILING = ",;:!?،؛؟。、，；："  # ends no name, wherever it stands
 
 
@@ -89,7 +90,9 @@ def _is_stray_end(inner: str) -> bool:
         return inner.count(CLOSING[last]) < inner.count(last)
     if last in QUOTES:
         return inner.count(last) % 2 == 1 and not inner[-2:-1].isdigit()  # 5" guns
-    return last == "." and _ends_sentence(inner)
+    if last == ".":
+        return _ends_sentence(inner)
+    return last not in KEPT_AFTER and unicodedata.category(last)[0] == "P"
 
 
 def _ends_sentence(inner: str) -> bool:

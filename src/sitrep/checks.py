@@ -9,12 +9,12 @@ from dataclasses import replace
 
 from sitrep.boundaries import splits_word, stray_punctuation
 from sitrep.errors import nearest
-from sitrep.findings import ERROR, NOTE, WARNING, Finding, Repair
+from sitrep.findings import ERROR, NOTE, WARNING, Finding, Repair, key_of
 from sitrep.formats import faults as kinds
 from sitrep.formats.faults import Mark
 from sitrep.labels import ENTITIES
 from sitrep.leaks import WORD
-from sitrep.subjects import Subject, key_of, says_the_same
+from sitrep.subjects import Subject, says_the_same
 
 MAX_WORD = 200  # characters of a word that are looked at beyond a mark
 MAX_NAME = 200  # characters of a name that may be repeated

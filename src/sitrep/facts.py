@@ -13,7 +13,7 @@ from sitrep.articles import Article, Span
 from sitrep.config import SPLITS
 from sitrep.findings import ERROR, NOTE, WARNING, Finding
 from sitrep.formats.faults import SURFACE
-from sitrep.labels import ENTITIES
+from sitrep.labels import ENTITIES, TOP_LEVEL
 from sitrep.near_duplicates import Stream
 from sitrep.scoring import MIN_SUPPORT
 from sitrep.subjects import Subject
@@ -72,7 +72,7 @@ class Facts:
                 counts[span.label] = 0
                 self._first[surface, span.label] = position
             counts[span.label] += 1
-        for field in {*article.labels, *self.declared} - {ENTITIES}:
+        for field in {*article.labels, *TOP_LEVEL, *self.declared} - {ENTITIES}:
             for value in article.classes(field) or ():
                 self.classes[field][value][split] += 1
         if found := [*self._known_id(article, position), *self._known_text(article, position)]:
@@ -135,8 +135,14 @@ class Facts:
 
     def _rare_labels(self) -> Iterator[Finding]:
         totals = Counter({label: counts.total() for label, counts in self.labels.items()})
+        names = {label: re.sub(r"[\s_-]", "", label.casefold()) for label in totals}
+        alike: dict[str, list[str]] = defaultdict(list)
+        for label, name in names.items():
+            alike[name].append(label)
+        frequent = [label for label, n in totals.items() if RARE_SHARE * n >= 1]  # beside others nothing is rare
         for label, n in sorted(totals.items()):
-            near = [other for other, m in totals.items() if other != label and _resembles(label, other, n / m)]
+            near = [other for other in alike[names[label]] if totals[other] > n]
+            near += [other for other in frequent if n <= RARE_SHARE * totals[other] and _resembles(names[label], names[other])]
             if near:
                 other = max(near, key=totals.__getitem__)
                 entry = self.entries[self._first_of[label]]
@@ -176,13 +182,8 @@ def _times(n: int) -> str:
     return {1: "once", 2: "twice"}.get(n, f"{n:,} times")
 
 
-def _resembles(label: str, other: str, share: float) -> bool:
-    """Say whether a label is another one written otherwise, or looks like a misspelling; `share`: how often it stands beside that."""
-    if share >= 1:
-        return False
-    one, two = (re.sub(r"[\s_-]", "", name.casefold()) for name in (label, other))
-    if one == two:
-        return True
+def _resembles(one: str, two: str) -> bool:
+    """Say whether a label looks like a misspelling of another one."""
     if re.sub(r"\d", "", one) == re.sub(r"\d", "", two):
         return False  # label_1, label_2
-    return share <= RARE_SHARE and difflib.SequenceMatcher(None, one, two).ratio() >= ALIKE
+    return difflib.SequenceMatcher(None, one, two).ratio() >= ALIKE

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from sitrep.articles import Article
 
@@ -13,6 +13,33 @@ SEVERITIES = (ERROR, WARNING, NOTE)
 """error: training refuses it or learns something else; warning: most likely a mistake; note: worth a look."""
 
 CONTEXT_CHARS = 60  # of the text on either side of a mark, beside a finding
+
+Key = tuple[int, int, str]
+
+
+class Marked(Protocol):
+    """A mark, a span, or a finding about one."""
+
+    @property
+    def start(self) -> int | None:
+        """Where it begins."""
+        ...
+
+    @property
+    def end(self) -> int | None:
+        """Where it ends."""
+        ...
+
+    @property
+    def label(self) -> str | None:
+        """What it is called."""
+        ...
+
+
+def key_of(mark: Marked) -> Key:
+    """Return what tells marks of an article apart: start, end, label."""
+    assert mark.start is not None and mark.end is not None and mark.label is not None
+    return mark.start, mark.end, mark.label
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +57,7 @@ RULES: Mapping[str, Rule] = {
     "no-split": Rule("articles in no split", "add them with action=split"),
     "no-article": Rule("rows of the split without their article", "bring the articles back, or remove the rows"),
     "no-class": Rule("articles without a class field that is declared", "label it, with [] where no label applies"),
-    "offsets": Rule("offsets counted in other units or shifted", "fix=safe moves those whose text the file states, fix=offsets all"),
+    "offsets": Rule("offsets counted in other units or shifted", "fix=safe moves those that the stated text bears out, fix=offsets all"),
     "outside": Rule("marks that reach beyond the text", "export again with offsets in code points of the text as it stands"),
     "empty": Rule("marks that cover no character", "remove them, or mark the mention"),
     "gaps": Rule("marks in several pieces", "mark the whole mention; an article holds none with gaps"),
@@ -70,7 +97,9 @@ class Repair:
 class Finding:
     """One thing that is wrong, or looks it.
 
-    where: `file:line`; start, end, label: of the mark, as the file states it, or None where it is not about one
+    where: `file:line`
+    start, end: the offsets of the mark as the file states them, which may lie outside the text; None where it is not about one
+    label: that of the mark, or the label that it is about
     n:     how many cases it stands for (a mark that overlaps three others: 3)
     kind:  what kind of the rule's cases it is, where they are told apart
     """

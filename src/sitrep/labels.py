@@ -10,6 +10,7 @@ from sitrep.errors import InputError, did_you_mean
 
 OUTSIDE = "O"
 ENTITIES = "entities"  # the name of the mentions' label set in a data config, beside those of the class fields
+TOP_LEVEL = ("topics", "region")  # class fields that the tasks that ship learn: they may stand at top level, beside `labels`
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -26,6 +26,7 @@ SMALL_SHIFTS = (1, -1, 2, -2)
 MAX_PLACES = 25  # of a stated text that are looked at before a mark, and behind it
 MAX_SHIFTS = 5  # that are tried,
 MAX_SAMPLE = 100  # and marks by which they are found
+MAX_OFFSET = 1 << 40  # a larger one counts nothing, and fits no array
 
 Place = tuple[int, int]
 
@@ -80,14 +81,18 @@ def find_moved(text: str, marks: Sequence[Mark], faulty: Sequence[Mark]) -> dict
         marks: those that fit the text as far as the reader could tell.
         faulty: those that do not: outside the text, or on other characters than the file states.
     """
+    faulty = [mark for mark in faulty if max(abs(mark.start), abs(mark.end)) <= MAX_OFFSET]
     stated = [mark for mark in faulty if mark.surface]
     if stated:
-        return _by_stated_text(text, stated)
+        return _by_stated_text(text, stated, marks)
     return _by_boundaries(text, [*marks, *faulty])
 
 
-def _by_stated_text(text: str, marks: Sequence[Mark]) -> dict[Mark, Moved]:
-    """Return where the text that the file states for a mark stands: by the way of counting that explains most, then by the next."""
+def _by_stated_text(text: str, marks: Sequence[Mark], others: Sequence[Mark]) -> dict[Mark, Moved]:
+    """Return where the text that the file states for a mark stands: by the way of counting that explains most, then by the next.
+
+    What is left over is looked for in the text, see `_by_occurrence`; `others` stand where they should.
+    """
     stated = _stated(marks)
     ways = [(way.units, _fitting(text, marks, way.places(stated)), True) for way in countings(text)]
     for shift in _common_shifts(text, marks):
@@ -96,17 +101,33 @@ def _by_stated_text(text: str, marks: Sequence[Mark]) -> dict[Mark, Moved]:
     moved: dict[Mark, Moved] = {}
     for units, fits, is_sure in sorted(ways, key=lambda way: -len(way[1])):
         moved = {mark: Moved(place, units, is_sure) for mark, place in fits.items()} | moved
-    starts: dict[str, list[int]] = {}
+    return moved | _by_occurrence(text, [mark for mark in marks if mark not in moved or not moved[mark].is_stated], moved, others)
+
+
+def _by_occurrence(text: str, marks: Sequence[Mark], moved: Mapping[Mark, Moved], others: Sequence[Mark]) -> dict[Mark, Moved]:
+    """Return where the stated text of marks stands that no sure way of counting explains: as `moved` has it, or the nearest place.
+
+    The file bears it out only where the text stands once, as whole words, where no other mark of that label does or belongs, and the
+    offsets as they are cannot be right. Offsets of whole words that would go inside a word or onto another mark stay: the stated text may
+    be another form of the name (`US` for `United States`).
+    """
+    starts = {surface: _occurrences(text, surface) for surface in {mark.surface or "" for mark in marks}}
+    places: dict[Mark, Place] = {}
     for mark in marks:
-        surface = mark.surface or ""
-        if mark in moved and moved[mark].is_stated:
-            continue
-        if surface not in starts:
-            starts[surface] = _occurrences(text, surface)
-        if places := _nearest(starts[surface], mark.start):
-            place = moved[mark].span[0] if mark in moved else places[0]
-            moved[mark] = Moved((place, place + len(surface)), _shifted(mark.start - place), len(starts[surface]) == 1)
-    return moved
+        if near := _nearest(starts[mark.surface or ""], mark.start):
+            start = moved[mark].span[0] if mark in moved else near[0]
+            places[mark] = start, start + len(mark.surface or "")
+    taken = Counter((mark.start, mark.end, mark.label) for mark in others)
+    taken += Counter((*to.span, mark.label) for mark, to in moved.items() if mark not in places)
+    taken += Counter((*place, mark.label) for mark, place in places.items())
+    found: dict[Mark, Moved] = {}
+    for mark, place in places.items():
+        is_free = taken[*place, mark.label] == 1 and is_sound(text, *place)
+        may_be_right = is_sound(text, mark.start, mark.end)
+        is_stated = is_free and not may_be_right and len(starts[mark.surface or ""]) == 1
+        if is_free or not may_be_right:
+            found[mark] = Moved(place, _shifted(mark.start - place[0]), is_stated)
+    return found
 
 
 def _common_shifts(text: str, marks: Sequence[Mark]) -> list[int]:

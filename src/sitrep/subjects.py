@@ -10,16 +10,13 @@ from dataclasses import replace
 from functools import cached_property
 
 from sitrep.articles import Article, Source, Span
-from sitrep.findings import Finding, Repair
+from sitrep.findings import Finding, Key, Repair, key_of
 from sitrep.formats import faults as kinds
 from sitrep.formats.faults import Fault, Mark
 from sitrep.offsets import Moved, find_moved
 
 SHOWN_CHARS = 60  # of a mark, in a message
 ALIKE = str.maketrans({"‘": "'", "’": "'", "“": '"', "”": '"', "«": '"', "»": '"', "`": "'", "–": "-", "—": "-", "\u00a0": " "})
-
-
-Key = tuple[int, int, str]  # start, end, label
 
 
 class Subject:
@@ -96,13 +93,8 @@ class Subject:
 
     def said(self, start: int, end: int) -> str:
         """Return the text between two offsets as a message quotes it."""
-        text = self.text[start:end]
+        text = self.text[max(0, start) : max(0, end)]  # a mark may lie outside
         return repr(text if len(text) <= SHOWN_CHARS else text[: SHOWN_CHARS - 3] + "...")
-
-
-def key_of(mark: Mark | Span) -> Key:
-    """Return what tells marks of an article apart."""
-    return mark.start, mark.end, mark.label
 
 
 def says_the_same(fault: Fault, text: str) -> bool:

@@ -9,7 +9,7 @@ from typing import Any
 
 from sitrep.agreement import disagreements, measure, pair_up
 from sitrep.annotate_config import AgreementConfig
-from sitrep.errors import InputError
+from sitrep.annotating.lists import check_apart, check_new
 from sitrep.formats import read_articles
 from sitrep.formats.files import replacing
 from sitrep.terminal import agreement_table, console, say
@@ -17,8 +17,10 @@ from sitrep.terminal import agreement_table, console, say
 
 def agreement(config: AgreementConfig) -> int:
     """Compare the articles of `config.a` and `config.b`."""
-    if config.output and not Path(config.output).parent.is_dir():
-        raise InputError(f"output={config.output}: there is no folder {Path(config.output).parent}; make it first")
+    output = Path(config.output) if config.output else None
+    if output:
+        check_apart([(f"output={output}", output)], config.a, config.b)
+        check_new(str(output), (".jsonl",), overwrite=config.overwrite)
     options = {"format": config.format, "text_dir": config.text_dir}
     pairs = pair_up(
         read_articles(config.a, annotator=config.annotator_a, **options),  # type: ignore[arg-type]
@@ -27,10 +29,10 @@ def agreement(config: AgreementConfig) -> int:
     measured = measure(pairs)
     rows = list(disagreements(pairs, measured["fields"]))
     _print(config, measured, Counter(row["kind"] for row in rows))
-    if config.output:
-        with replacing(Path(config.output)) as temporary:
+    if output:
+        with replacing(output) as temporary:
             temporary.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows), encoding="utf-8")
-        say(f"{config.output}: {len(rows):,} disagreements, one a line")
+        say(f"{output}: {len(rows):,} disagreements, one a line")
     elif rows:
         say("to list them: output=PATH.jsonl")
     return 0

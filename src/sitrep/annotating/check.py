@@ -10,8 +10,9 @@ from typing import Any
 
 from sitrep.annotate_config import CheckConfig
 from sitrep.annotating.declaring import write_data_config
-from sitrep.annotating.mending import LOST, write_copy, writing_changes
-from sitrep.annotating.tally import Tally, tallying
+from sitrep.annotating.lists import check_apart
+from sitrep.annotating.mending import LOST, changes_path, files_of_copy, write_copy, writing_changes
+from sitrep.annotating.tally import Tally, is_json_report, tallying
 from sitrep.articles import Article
 from sitrep.checks import check_subject
 from sitrep.config import DataConfig
@@ -23,8 +24,8 @@ from sitrep.formats import read_articles
 from sitrep.formats.faults import Fault, Losses
 from sitrep.formats.files import DEFAULT_ID_FIELD, DEFAULT_TEXT_FIELD, RowError
 from sitrep.labels import ENTITIES
-from sitrep.repairs import LEFT_OFF, Change, repair
-from sitrep.reports.check import write_check_report
+from sitrep.repairs import LEFT_OFF, RESTATED, Change, repair
+from sitrep.reports.check import is_check_report, write_check_report
 from sitrep.splits import known_splits, read_splits, splits_path
 from sitrep.subjects import Subject
 from sitrep.terminal import console, findings_table, say
@@ -98,22 +99,18 @@ def _reading(config: CheckConfig) -> Reading:
             raise InputError("input=-: what is checked is read twice, and standard input only once; save it to a file")
         return Reading(str(config.input), options, {ENTITIES: config.labels} if config.labels is not None else {})
     data = config.data
+    for key, default in (("text_field", DEFAULT_TEXT_FIELD), ("id_field", DEFAULT_ID_FIELD)):
+        if (value := getattr(config, key)) != default:
+            raise InputError(f"{key}={value} goes with input=: the articles of a data config have their {default} under {default!r}")
     check_files(data)
-    declared = {field: labels for field, labels in data.labels.items() if labels}
-    if ENTITIES in declared:
-        declared[ENTITIES] = [*declared[ENTITIES], *data.drop_labels]
+    declared = {field: [*labels, *data.drop_labels] for field, labels in data.labels.items() if labels}
     path = None if data.split_by == "file" else splits_path(data)
     splits = read_splits(path) if path and path.exists() else None
     return Reading(data.path, {"format": data.format, "text_dir": data.text_dir}, declared, data.drop_labels, splits, data)
 
 
 def _check_outputs(config: CheckConfig, reading: Reading) -> None:
-    """Demand that nothing is written over."""
-    for key in ("output", "data_yaml"):
-        if (value := getattr(config, key)) and Path(value).exists():
-            raise InputError(f"{key}={value}: exists; it is not written over: choose another, or remove it")
-    if config.output and Path(config.output).resolve().is_relative_to(Path(reading.path).resolve()):
-        raise InputError(f"output={config.output} lies in what is read; choose a place outside {reading.path}")
+    """Demand that nothing is written over but an earlier report."""
     if config.data_yaml and (config.text_field, config.id_field, config.annotator) != (DEFAULT_TEXT_FIELD, DEFAULT_ID_FIELD, None):
         raise InputError(
             "data_yaml=: a data config has no text_field, id_field or annotator; write a copy with action=convert, and check that"
@@ -121,6 +118,28 @@ def _check_outputs(config: CheckConfig, reading: Reading) -> None:
     for key in ("output", "report", "data_yaml"):
         if (value := getattr(config, key)) and not Path(value).parent.is_dir():
             raise InputError(f"{key}={value}: there is no folder {Path(value).parent}; make it first")
+    written = _written(config, reading)
+    check_apart(written, reading.path)
+    for option, path in written:
+        if (path.exists() or path.is_symlink()) and not (option.startswith("report=") and _is_report(path)):
+            raise InputError(f"{option}: {path} exists; it is not written over: choose another, or remove it")
+
+
+def _written(config: CheckConfig, reading: Reading) -> list[tuple[str, Path]]:
+    """Return each file that will be written, behind the option that names it."""
+    written = []
+    if config.report:
+        written += [(f"report={config.report}", path) for path in (Path(config.report), Path(config.report).with_suffix(".json"))]
+    if config.output:
+        files = files_of_copy(Path(config.output), reading.path, reading.options["format"])
+        written += [(f"output={config.output}", path) for path in files]
+    if config.data_yaml:
+        written.append((f"data_yaml={config.data_yaml}", Path(config.data_yaml)))
+    return written
+
+
+def _is_report(path: Path) -> bool:
+    return path.is_file() and (is_json_report(path) if path.suffix == ".json" else is_check_report(path))
 
 
 def _second_pass(config: CheckConfig, reading: Reading, facts: Facts, tally: Tally, changes: Counter[str]) -> None:
@@ -128,7 +147,7 @@ def _second_pass(config: CheckConfig, reading: Reading, facts: Facts, tally: Tal
         for _ in _examined(config, reading, facts, tally, lambda change: None):
             pass
         return
-    with writing_changes(Path(f"{config.output}.diff"), changes) as note:
+    with writing_changes(changes_path(Path(str(config.output))), changes) as note:
         write_copy(_examined(config, reading, facts, tally, note), Path(str(config.output)), reading.path, reading.options["format"], note)
 
 
@@ -198,6 +217,8 @@ def _print_next(config: CheckConfig, tally: Tally, changes: Counter[str]) -> Non
         say(f"{config.output}: the repaired copy, {changes.total():,} changes, each a line of {config.output}.diff")
         if n := changes[LEFT_OFF]:
             say(f"{n:,} marks are not in the copy, since they fit no place in their text")
+        if n := changes[RESTATED]:
+            say(f"{n:,} marks whose stated text differs are restated as the text reads; look at them")
         if n := changes[LOST]:
             say(f"{n:,} times the format of the copy cannot hold what is there; .jsonl can")
         if n := sum(row.n for (rule, _), row in tally.rows.items() if rule == "unreadable"):
@@ -205,9 +226,7 @@ def _print_next(config: CheckConfig, tally: Tally, changes: Counter[str]) -> Non
     elif tally.n_safe:
         say(f"{tally.n_safe:,} can be mended safely: fix=safe output=PATH writes a repaired copy, and every change beside it")
     if tally.n_offsets and config.fix != "offsets":
-        say(
-            f"{tally.n_offsets:,} offsets are shifted, but no file states their text: look at some, then fix=offsets output=PATH moves them"
-        )
+        say(f"{tally.n_offsets:,} offsets seem shifted, but that is a guess: look at some, then fix=offsets output=PATH moves them")
     if config.data_yaml:
         name = Path(config.data_yaml).stem
         say(f"{config.data_yaml}: a data config with the labels that were found; look through it, then train with data={name}")

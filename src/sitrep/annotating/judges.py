@@ -13,7 +13,7 @@ from typing import Any
 from sitrep.annotate_config import SuspectsConfig
 from sitrep.articles import Article, fingerprint
 from sitrep.config import FOLD, NER, CrossValidationConfig, TaskConfig, TrainConfig
-from sitrep.corpus import load_corpus, read_labelled
+from sitrep.corpus import Corpus, load_corpus, read_labelled
 from sitrep.errors import InputError
 from sitrep.finding import MODELS
 from sitrep.learning import resume, train
@@ -52,7 +52,7 @@ def judges_of(references: Sequence[str], more: str | None) -> Judged:
     references: runs of a cross-validation, its pooled folder, or ordinary runs, which hold out dev
 
     Raises:
-        InputError: if they do not find mentions of the same labels in the same data, or are no encoders.
+        InputError: if they do not find mentions of the same labels in the same data, are no encoders, or the split was made anew since.
     """
     runs = [run for reference in references for run in _unpooled(reference)]
     first = runs[0].config()
@@ -88,6 +88,11 @@ def _independent(run: Run, added: dict[str, Article]) -> Iterator[Article]:
     """Yield the articles that a run holds out or tests on, and those `added` that are not, nearly, what it learnt from."""
     config = run.config()
     corpus = load_corpus(config.data, config.task, config.cv)
+    if problem := _other_split(run, corpus):
+        raise InputError(
+            f"run={run.path}: {problem}, so that it may have learnt from what it would judge; bring back the split of {config.data.path} "
+            "that it was trained with, or leave out run=: folds of today's split are trained"
+        )
     if fingerprint(corpus.articles) != run.info()["data_sha256"]:
         log.warning("%s has changed since %s was trained; its articles of today are judged", config.data.path, run.path)
     held_out = {article.id for article in run.articles("gold", FOLD if config.cv.folds else "dev")}  # as it was when it was trained
@@ -96,6 +101,19 @@ def _independent(run: Run, added: dict[str, Article]) -> Iterator[Article]:
     learnt = [article for article in (*corpus.train, *(corpus.dev if config.cv.folds else ())) if article.id not in held_out]
     ids, near = {article.id for article in learnt}, NearDuplicates(learnt)
     yield from (article for article in added.values() if article.id not in ids and not near.nearest(article))
+
+
+def _other_split(run: Run, corpus: Corpus) -> str | None:
+    """Return in which split other articles stand today than when the run was trained (or last tested), as far as it tells."""
+    names = ["dev", *([FOLD] if corpus.fold else []), *(["test"] if "test" in run.evaluations() else [])]
+    for name in names:
+        stored, today = ({article.id for article in some} for some in (run.articles("gold", name), corpus.split(name)))
+        if other := sorted(stored ^ today):
+            return f"its {name} articles were others: {', '.join(other[:3])}{', ...' if len(other) > 3 else ''}"
+    n_test = run.info()["n_articles"]["test"]
+    return (
+        None if n_test == len(corpus.test) else f"it was trained beside {n_test} test articles, of which there are {len(corpus.test)} today"
+    )
 
 
 def _say_what_is_left_out(runs: Sequence[Run], judged: Any, added: dict[str, Article]) -> None:
@@ -137,14 +155,18 @@ def train_judges(config: SuspectsConfig) -> Judged:
 
 
 def _find(config: TrainConfig, data_sha256: str) -> Run | None:
-    """Return the newest run of this config and these articles, finished ones first."""
+    """Return the newest run of this config and these articles in their splits, finished ones first."""
     wanted = _without_distil(json.loads(json.dumps(asdict(config))))
     infos = [(read_json(path), path.parent) for path in _home(config).glob("*/run.json") if path.stat().st_size]
     same = [
         (info["status"] == "finished", info["started"], folder) for info, folder in infos
         if _without_distil(info["config"]) == wanted and info["data_sha256"] == data_sha256 and "pooled" not in info
     ]  # fmt: skip
-    return Run(max(same)[2]) if same else None
+    if not same:
+        return None
+    corpus = load_corpus(config.data, config.task, config.cv)
+    runs = ((Run(folder), is_finished) for is_finished, _, folder in sorted(same, reverse=True))
+    return next((run for run, is_finished in runs if not is_finished or not _other_split(run, corpus)), None)
 
 
 def _without_distil(config: dict[str, Any]) -> dict[str, Any]:

@@ -46,6 +46,22 @@ def write_copy(articles: Iterable[Article], output: Path, source: str, source_fo
     write_articles(articles, output, format=_format_of(output, source, source_format), target=Target(lose))
 
 
+def changes_path(output: Path) -> Path:
+    """Return where the changes of a repaired copy are listed."""
+    return output.with_name(f"{output.name}.diff")
+
+
+def files_of_copy(output: Path, source: str, source_format: str | None) -> list[Path]:
+    """Return what a repaired copy writes: the copy, what its format puts beside it, and the list of changes.
+
+    Raises:
+        InputError: as `write_copy`.
+    """
+    name = _format_of(output, source, source_format)
+    beside = getattr(FORMATS[name] if name else ENDINGS[output.suffix], "BESIDE", ())
+    return [output, *(output.with_name(output.name + ending) for ending in beside), changes_path(output)]
+
+
 def _format_of(output: Path, source: str, source_format: str | None) -> str | None:
     if output.suffix in ENDINGS:
         return None

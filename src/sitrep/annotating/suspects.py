@@ -16,8 +16,9 @@ from sitrep.annotating.lists import check_new
 from sitrep.articles import SCORE_DECIMALS, Article, Span
 from sitrep.formats.files import replacing
 from sitrep.readers import load_reader
+from sitrep.runs import Run
 from sitrep.sentences import Sentences
-from sitrep.suspicion import MISSING, NOTHING, Item, Opinion, Unjudged, expected_confidence, rank, weigh
+from sitrep.suspicion import LABEL, MISSING, NOTHING, Item, Unjudged, expected_confidence, rank, weigh
 from sitrep.terminal import console, say, text_table, track
 
 log = logging.getLogger(__name__)
@@ -55,18 +56,21 @@ def suspects(config: SuspectsConfig) -> int:
 def _weigh(judged: Judged, device: str) -> tuple[list[Item], list[Unjudged]]:
     from sitrep.judging import read_opinions  # noqa: PLC0415
 
-    opinions: dict[str, list[Opinion]] = defaultdict(list)
+    judges_of: dict[str, tuple[Run, ...]] = defaultdict(tuple)
     for run, articles in judged.by_run:
-        reader: Any = load_reader(run, device)
-        for article, opinion in zip(articles, track(read_opinions(reader, articles), "judging", total=len(articles)), strict=True):
-            opinions[article.id].append(opinion)
-    items: list[Item] = []
-    unjudged: list[Unjudged] = []
+        for article in articles:
+            judges_of[article.id] += (run,)
+    together: dict[tuple[Run, ...], list[Article]] = defaultdict(list)
     for article in judged.articles:
-        weighed, left = weigh(article, opinions[article.id], judged.task.labels)
-        items += weighed
-        unjudged += left
-    return items, unjudged
+        together[judges_of[article.id]].append(article)
+    weighed: dict[str, tuple[list[Item], list[Unjudged]]] = {}
+    for runs, articles in together.items():  # models of the same articles read side by side: an opinion is weighed and forgotten
+        readers: list[Any] = [load_reader(run, device) for run in runs]
+        opinions = zip(*(read_opinions(reader, articles) for reader in readers), strict=True)
+        for article, of_article in zip(articles, track(opinions, "judging", total=len(articles)), strict=True):
+            weighed[article.id] = weigh(article, of_article, judged.task.labels)
+    both = [weighed[article.id] for article in judged.articles]
+    return [item for items, _ in both for item in items], [entry for _, unjudged in both for entry in unjudged]
 
 
 def why(item: Item, expected: Mapping[str, float]) -> str:
@@ -78,7 +82,7 @@ def why(item: Item, expected: Mapping[str, float]) -> str:
     usual = f"{item.given.label} {item.p_given:.2f} (usually {expected[item.given.label]:.2f})"
     if item.suggested is None:
         return f"{models}: nothing {item.p_suggested:.2f}, {usual}"
-    other = item.suggested.label if item.problem == "label" else f"{item.suggested.label} {item.article.surface(item.suggested)!r}"
+    other = item.suggested.label if item.problem == LABEL else f"{item.suggested.label} {item.article.surface(item.suggested)!r}"
     return f"{models}: {other} {item.p_suggested:.2f}, {usual}"
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,6 +16,7 @@ from sitrep.findings import RULES, SEVERITIES, Finding, row_of
 from sitrep.formats.files import replacing
 
 SCHEMA_VERSION = 1
+OPENING = re.compile(rb'{"schema_version": \d+, "findings": \[')
 MAX_SHOWN = 200  # findings of a rule on the page
 
 Group = tuple[str, str]  # rule, severity
@@ -79,9 +81,15 @@ class Tally:
         ]
 
 
+def is_json_report(path: Path) -> bool:
+    """Say whether a file is the JSON report of a check."""
+    with path.open("rb") as file:
+        return OPENING.match(file.read(100)) is not None
+
+
 @contextmanager
-def tallying(report: Path | None, facts: dict[str, Any]) -> Iterator[Tally]:
-    """Yield a tally whose findings go to the JSON beside `report` as they come, then the counts and `facts`."""
+def tallying(report: Path | None, about: dict[str, Any]) -> Iterator[Tally]:
+    """Yield a tally whose findings go to the JSON beside `report` as they come, then the counts and what else is said `about` the input."""
     if report is None:
         yield Tally()
         return
@@ -93,4 +101,4 @@ def tallying(report: Path | None, facts: dict[str, Any]) -> Iterator[Tally]:
         tally = Tally(lines)
         yield tally
         lines.write(f'\n], "summary": {json.dumps(tally.summary(), ensure_ascii=False)}, ')
-        lines.write(json.dumps(facts, ensure_ascii=False)[1:] + "\n")
+        lines.write(json.dumps(about, ensure_ascii=False)[1:] + "\n")

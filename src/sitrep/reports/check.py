@@ -11,6 +11,7 @@ from sitrep.reports.pages import share_out, write_page
 
 MAX_FINDINGS = 4000  # on one page; some 500 bytes each
 MAX_CHARS = 160  # of a mark, on the page
+KICKER = "sitrep · check"  # tells such a page from others
 
 
 def write_check_report(path: Path, about: Mapping[str, Any], rows: Sequence[tuple[tuple[str, str], Any]]) -> Path:
@@ -34,9 +35,13 @@ def write_check_report(path: Path, about: Mapping[str, Any], rows: Sequence[tupl
         }
         for ((rule, severity), row), most in zip(rows, shares, strict=True)
     ]
-    return write_page(
-        path, "check.html", title=f"check of {about['path']}", about=about, sections=sections, json_name=path.with_suffix(".json").name
-    )
+    names = {"kicker": KICKER, "title": f"check of {about['path']}", "json_name": path.with_suffix(".json").name}
+    return write_page(path, "check.html", about=about, sections=sections, **names)
+
+
+def is_check_report(path: Path) -> bool:
+    """Say whether a file is such a page."""
+    return KICKER.encode() in path.read_bytes()
 
 
 def _shown(finding: Mapping[str, Any]) -> dict[str, Any]:
