@@ -58,7 +58,7 @@ def test_articles_without_any_mark_agree(tmp_path, capsys, caplog):
 def test_a_file_of_labels_is_never_written_over(sides, tmp_path):
     before = (tmp_path / "a.jsonl").read_bytes()
     for more in ((), ("overwrite=true",)):
-        with refused("lies in what is read"):
+        with refused("is what is read"):
             agree(*sides, f"output={tmp_path / 'a.jsonl'}", *more)
     (tmp_path / "d.jsonl").write_text("mine")
     with refused("is there already", "overwrite=true"):

@@ -216,7 +216,7 @@ def test_nothing_is_written_over(tmp_path):
         (["input=in", "report=in/r.html"], ["lies in what is read"]),
         (["input=in/*.jsonl", "fix=safe", "output=in/y.jsonl"], ["lies in what is read"]),
         (["input=in/../*/**/*.jsonl", "fix=safe", "output=y/z.jsonl"], ["lies in what is read"]),
-        (["input=out.json", "format=labelstudio", "report=out.html"], ["report=out.html: out.json: lies in what is read"]),
+        (["input=out.json", "format=labelstudio", "report=out.html"], ["report=out.html: out.json: is what is read"]),
         (["input=in/x.jsonl", "fix=safe", "output=r.json", "report=r.html"], ["output=r.json: is written by report=r.html too"]),
         (["input=in/x.jsonl", "fix=safe", "output=o.jsonl"], ["output=o.jsonl: o.jsonl.diff exists"]),
         (["input=in/x.jsonl", "fix=safe", "output=o.json"], ["output=o.json: o.json.config.xml exists"]),

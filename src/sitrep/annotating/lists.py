@@ -48,6 +48,8 @@ def check_apart(written: Sequence[tuple[str, Path]], *sources: str) -> None:
         if real in taken:
             raise InputError(f"{what}: is written by {taken[real]} too; choose another name for one of them")
         for source in sources:
+            if real == Path(source).resolve():
+                raise InputError(f"{what}: is what is read; choose another name")
             if _is_read(real, source):
                 raise InputError(f"{what}: lies in what is read; choose a place outside {source}")
         taken[real] = option
