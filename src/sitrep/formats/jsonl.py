@@ -33,7 +33,9 @@ def read(path: Path, context: Context) -> Iterator[Article]:
             row = parse_json(decode(line, path, number), source)
             if not warned and (tool := _tool_of(row)):
                 warned = True
-                log.warning("%s: looks like an export of %s, whose labels JSONL does not read as they are meant; give format=%s", source, *tool)
+                log.warning(
+                    "%s: looks like an export of %s, whose labels JSONL does not read as they are meant; give format=%s", source, *tool
+                )
             _check_answer(row, source)
             yield article_of(row, source, context, default_id=f"{context.article_id}:{number}")
         except RowError as error:
