@@ -70,7 +70,7 @@ def outcome(run: Run) -> dict:
     }
 
 
-@pytest.mark.parametrize("taught", [False, True])
+@pytest.mark.parametrize("taught", [False, pytest.param(True, marks=pytest.mark.slow)])
 def test_a_killed_training_ends_with_the_weights_of_an_undisturbed_one(arguments, ner_run, tmp_path, taught):
     arguments += [f"distil_from={ner_run.path}", f"model.init_from={ner_run.path}", "model.layers=[1]"] if taught else []
     whole, killed = tmp_path / "whole", tmp_path / "killed"
@@ -177,6 +177,7 @@ def interrupt(*_: object) -> None:
     raise KeyboardInterrupt
 
 
+@pytest.mark.slow
 def test_seconds_go_on_where_they_were(arguments, tmp_path):
     kill_after("epoch 3", *arguments, cwd=tmp_path)
     run = only_run(tmp_path)
