@@ -23,7 +23,7 @@ from sitrep.formats.writing import Target, flat_spans
 from sitrep.labels import TOP_LEVEL
 from sitrep.matching import Match, overlap, strict
 from sitrep.mistakes import Mistake, find_mistakes
-from sitrep.scoring import count, summary
+from sitrep.scoring import by_id, count, summary
 
 WORD = re.compile(r"\w[\w\u0300-\u036f\u200c\u200d]*")
 KINDS = {"wrong label": "label", "missed": "missing in b", "spurious": "missing in a"}  # the rest: `boundary`
@@ -48,7 +48,7 @@ def pair_up(a: Iterable[Article], b: Iterable[Article]) -> Pairs:
     Raises:
         InputError: if an id stands twice on a side, no id is shared, or the texts of an article differ.
     """
-    sides = [_by_id(a, "a"), _by_id(b, "b")]
+    sides = [by_id(a, "a"), by_id(b, "b")]
     pairs = Pairs([], *(sorted(one.keys() - other.keys()) for one, other in (sides, sides[::-1])))
     for article_id, article in sides[0].items():
         if other := sides[1].get(article_id):
@@ -60,15 +60,6 @@ def pair_up(a: Iterable[Article], b: Iterable[Article]) -> Pairs:
             f"against {', '.join(pairs.only_b[:3]) or '(none)'}; give both the same ids"
         )
     return pairs
-
-
-def _by_id(articles: Iterable[Article], side: str) -> dict[str, Article]:
-    by_id: dict[str, Article] = {}
-    for article in articles:
-        if article.id in by_id:
-            raise InputError(f"{article.where()}: {side} holds two articles of this id; give each its own")
-        by_id[article.id] = article
-    return by_id
 
 
 def _check_texts(a: Article, b: Article) -> None:

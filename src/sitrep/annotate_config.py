@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from sitrep.config import NER, SPLITS, DataConfig, ModelConfig, TaskConfig, TrainerConfig
 from sitrep.errors import did_you_mean, require
@@ -187,6 +188,11 @@ class NextConfig:
         require(self.n > 0, f"n={self.n}: how many articles are chosen must be positive")
         require(self.max_chars > 0, f"max_chars={self.max_chars} is the longest text that is read, in characters: it must be positive")
         require(self.budget in BUDGETS, f"budget={self.budget!r} is unknown{did_you_mean(self.budget, BUDGETS)}")
+
+
+def reading_options(config: CheckConfig | ConvertConfig | ImportConfig) -> dict[str, Any]:
+    """Return what `read_articles` is told of an action's `input` beside its path."""
+    return {name: getattr(config, name) for name in ("format", "text_dir", "text_field", "id_field", "annotator")}
 
 
 ACTIONS: dict[str, type] = {

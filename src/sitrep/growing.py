@@ -150,10 +150,10 @@ def _deal(
             if fixed:
                 _refuse_leak(joining[0], others, fixed, into)
             twins |= {article.id: others[0].id for article in joining}
-    if into is None and new:
+    if into:
+        fixed |= dict.fromkeys(ids, into)
+    elif new:
         fixed = make_splits([*corpus, *new], data, fixed)
-    else:
-        fixed |= dict.fromkeys(ids, into or "")
     return {article_id: split for article_id, split in fixed.items() if article_id not in splits}, twins
 
 

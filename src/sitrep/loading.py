@@ -29,14 +29,14 @@ def load(schema: type[Config], composed: DictConfig | dict) -> Config:
     """
     twin = OmegaConf.structured(_unfrozen(schema))  # type: ignore[arg-type]
     try:
-        references = composed if isinstance(composed, DictConfig) else _escape(composed)
+        references = composed if isinstance(composed, DictConfig) else escape_references(composed)
         plain = OmegaConf.to_container(OmegaConf.create(references), resolve=True, throw_on_missing=True)
         assert isinstance(plain, dict)
         plain.pop("hydra", None)
         for key in LISTS:
             if key in plain and get_type_hints(schema)[key] is not str and not isinstance(plain[key], list):
                 plain[key] = [plain[key]]
-        return _freeze(schema, OmegaConf.to_container(OmegaConf.merge(twin, _escape(plain)), resolve=True, throw_on_missing=True))
+        return _freeze(schema, OmegaConf.to_container(OmegaConf.merge(twin, escape_references(plain)), resolve=True, throw_on_missing=True))
     except MissingMandatoryValue as error:
         raise InputError(f"{error.full_key}= is missing; give it on the command line") from error
     except ConfigKeyError as error:
@@ -79,12 +79,12 @@ def _nested(hint: Any) -> Any:
     return next((part for part in (hint, *get_args(hint)) if is_dataclass(part)), None)
 
 
-def _escape(value: Any) -> Any:
+def escape_references(value: Any) -> Any:
     """Keep a resolved `${` (a path may hold it) from being read as a reference once more."""
     if isinstance(value, dict):
-        return {key: _escape(item) for key, item in value.items()}
+        return {key: escape_references(item) for key, item in value.items()}
     if isinstance(value, list):
-        return [_escape(item) for item in value]
+        return [escape_references(item) for item in value]
     return escape_reference(value) if isinstance(value, str) else value
 
 

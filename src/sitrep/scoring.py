@@ -51,7 +51,7 @@ def count(gold: Iterable[Article], pred: Iterable[Article], labels: Sequence[str
     Raises:
         InputError: if the ids or texts of the two sides differ, or a label is not declared.
     """
-    gold_by_id, pred_by_id = _by_id(gold, "gold"), _by_id(pred, "prediction")
+    gold_by_id, pred_by_id = by_id(gold, "the gold"), by_id(pred, "the prediction")
     _check_aligned(gold_by_id, pred_by_id)
     columns = {label: column for column, label in enumerate(labels)}
     values = np.zeros((len(gold_by_id), len(labels), 3), dtype=np.int64)
@@ -160,13 +160,18 @@ def example_f1s(gold: Sequence[Article], pred: Sequence[Article], field: str) ->
     return np.array([2 * len(g & p) / (len(g) + len(p)) if g or p else np.nan for g, p in pairs], dtype=np.float64)
 
 
-def _by_id(articles: Iterable[Article], side: str) -> dict[str, Article]:
-    by_id: dict[str, Article] = {}
+def by_id(articles: Iterable[Article], side: str) -> dict[str, Article]:
+    """Return the articles of a side by their ids.
+
+    Raises:
+        InputError: if an id stands twice; `side` is what the message calls them.
+    """
+    found: dict[str, Article] = {}
     for article in articles:
-        if article.id in by_id:
-            raise InputError(f"{article.where()}: the {side} holds two articles of this id; give each its own")
-        by_id[article.id] = article
-    return by_id
+        if article.id in found:
+            raise InputError(f"{article.where()}: {side} holds two articles of this id; give each its own")
+        found[article.id] = article
+    return found
 
 
 def _check_aligned(gold: Mapping[str, Article], pred: Mapping[str, Article]) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sitrep.annotate_config import CheckConfig
+from sitrep.annotate_config import CheckConfig, reading_options
 from sitrep.annotating.declaring import write_data_config
 from sitrep.annotating.lists import check_apart
 from sitrep.annotating.mending import LOST, changes_path, files_of_copy, write_copy, writing_changes
@@ -94,10 +94,9 @@ def check(config: CheckConfig) -> int:
 
 def _reading(config: CheckConfig) -> Reading:
     if config.data is None:
-        options = {name: getattr(config, name) for name in ("format", "text_dir", "text_field", "id_field", "annotator")}
         if config.input == "-":
             raise InputError("input=-: what is checked is read twice, and standard input only once; save it to a file")
-        return Reading(str(config.input), options, {ENTITIES: config.labels} if config.labels is not None else {})
+        return Reading(str(config.input), reading_options(config), {ENTITIES: config.labels} if config.labels is not None else {})
     data = config.data
     for key, default in (("text_field", DEFAULT_TEXT_FIELD), ("id_field", DEFAULT_ID_FIELD)):
         if (value := getattr(config, key)) != default:
@@ -153,18 +152,13 @@ def _second_pass(config: CheckConfig, reading: Reading, facts: Facts, tally: Tal
 
 def _examined(config: CheckConfig, reading: Reading, facts: Facts, tally: Tally, note: Callable[[Change], None]) -> Iterator[Article]:
     """Yield the articles, mended as `fix` says, while what is found goes to `tally`."""
-    losses = Losses(keep=1)
-    first_of: dict[str, Any] = {}
+    losses = Losses()
 
     def reject(error: RowError) -> None:
         tally.add(Finding("unreadable", ERROR, "", str(error.source), error.reason), None, -1)
 
-    def lose(loss: Any) -> None:
-        losses(loss)
-        first_of.setdefault(loss.what, loss)
-
     seen: set[str] = set()
-    for position, (article, faults) in enumerate(reading.articles(reject, lose)):  # type: ignore[arg-type]
+    for position, (article, faults) in enumerate(reading.articles(reject, losses)):
         subject = Subject(article, faults, reading.declared)
         found = check_subject(subject)
         for finding in [*facts.found_at(position), *found, *facts.unusual_labels(subject)]:
@@ -184,7 +178,7 @@ def _examined(config: CheckConfig, reading: Reading, facts: Facts, tally: Tally,
     for article_id in sorted((reading.splits or {}).keys() - seen):
         assert reading.data is not None
         tally.add(Finding("no-article", ERROR, article_id, str(splits_path(reading.data)), "has a split, but is not in the data"), None, -1)
-    for what, loss in first_of.items():
+    for what, loss in losses.first.items():
         tally.add(
             Finding("not-read", NOTE, loss.article_id, reading.path, f"{what}, such as {loss.detail}", n=losses.counts[what]), None, -1
         )

@@ -6,7 +6,6 @@ import json
 import logging
 import os
 import shutil
-from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
 from glob import has_magic
@@ -14,11 +13,11 @@ from pathlib import Path
 from tempfile import TemporaryFile
 from typing import TextIO
 
-from sitrep.annotate_config import ConvertConfig
+from sitrep.annotate_config import ConvertConfig, reading_options
 from sitrep.articles import Article
 from sitrep.errors import InputError, did_you_mean, require
 from sitrep.formats import read_articles, write_articles
-from sitrep.formats.faults import Loss
+from sitrep.formats.faults import Loss, Losses
 from sitrep.formats.files import refuse, replacing
 from sitrep.formats.listing import Excluded, expand
 from sitrep.formats.writing import Target, as_input_error, check_replaceable
@@ -36,16 +35,7 @@ def convert(config: ConvertConfig) -> int:
         check_replaceable(listed, None, overwrite=config.overwrite)
     with TemporaryFile("w+", encoding="utf-8", newline="\n") as lines:  # its place beside the output may not be there yet
         lost, counted = _Lost(lines), _Counted()
-        articles = read_articles(
-            config.input,
-            format=config.format,
-            text_dir=config.text_dir,
-            text_field=config.text_field,
-            id_field=config.id_field,
-            exclude=[output, listed],
-            annotator=config.annotator,
-            lose=lost,
-        )
+        articles = read_articles(config.input, exclude=[output, listed], lose=lost, **reading_options(config))
         write_articles(
             counted.watch(_with_classes(article, config.fields) for article in articles),
             output,
@@ -88,26 +78,23 @@ def _with_classes(article: Article, fields: Sequence[str]) -> Article:
     return article
 
 
-class _Lost:
-    """What is lost: how often, the first of each kind, and all of it as JSON Lines."""
+class _Lost(Losses):
+    """What is lost, all of it written as JSON Lines."""
 
     def __init__(self, lines: TextIO) -> None:
-        self.counts: Counter[str] = Counter()
-        self.first: dict[str, Loss] = {}
+        super().__init__()
         self._lines = lines
 
     def __call__(self, loss: Loss) -> None:
-        self.counts[loss.what] += 1
-        self.first.setdefault(loss.what, loss)
+        super().__call__(loss)
         self._lines.write(json.dumps(asdict(loss), ensure_ascii=False) + "\n")
 
     def check(self, output: Path) -> None:
         """Raise an InputError if anything is lost."""
         if self.counts:
             first = next(iter(self.first.values()))
-            counts = ", ".join(f"{n:,} {what}" for what, n in self.counts.most_common())
             raise InputError(
-                f"{output}: not written, since strict=true and this would be lost: {counts}; first: {first.what}, "
+                f"{output}: not written, since strict=true and this would be lost: {self}; first: {first.what}, "
                 f"{_shown(first)}. Leave strict= out, or choose a format that holds it"
             )
 

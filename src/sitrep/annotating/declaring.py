@@ -12,7 +12,7 @@ import yaml
 from sitrep.facts import Facts
 from sitrep.formats.files import replacing
 from sitrep.labels import ENTITIES, TOP_LEVEL
-from sitrep.loading import escape_reference
+from sitrep.loading import escape_references
 
 FIELDS = (ENTITIES, *TOP_LEVEL)  # which the tasks that ship take their labels from
 
@@ -60,13 +60,4 @@ def _split_place(path: Path, data_path: str) -> list[str]:
 
 
 def _entries(entries: Mapping[str, Any]) -> list[str]:
-    return yaml.safe_dump(_escaped(entries), sort_keys=False, allow_unicode=True, width=10_000).splitlines()
-
-
-def _escaped(value: Any) -> Any:
-    """Keep `${` in a path or label from being read as a reference."""
-    if isinstance(value, Mapping):
-        return {key: _escaped(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_escaped(item) for item in value]
-    return escape_reference(value) if isinstance(value, str) else value
+    return yaml.safe_dump(escape_references(entries), sort_keys=False, allow_unicode=True, width=10_000).splitlines()

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NoReturn
 
-from sitrep.annotate_config import ImportConfig
+from sitrep.annotate_config import ImportConfig, reading_options
 from sitrep.articles import Article
 from sitrep.config import SPLITS
 from sitrep.corpus import check_complete, check_files
@@ -87,17 +87,8 @@ def _refuse_changes(growth: Growth, corpus: Sequence[Article], given: Sequence[A
 
 def _read(config: ImportConfig) -> list[Article]:
     unlabelled: dict[str, str] = {}
-    found = read_articles(
-        config.input,
-        format=config.format,
-        text_dir=config.text_dir,
-        text_field=config.text_field,
-        id_field=config.id_field,
-        annotator=config.annotator,
-        unlabelled=unlabelled.__setitem__,
-    )
     articles = []
-    for article in found:
+    for article in read_articles(config.input, unlabelled=unlabelled.__setitem__, **reading_options(config)):
         if article.id in unlabelled:
             continue
         if is_predicted(article) and not config.checked:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -46,10 +46,25 @@ class Judged:
         return [run for run, articles in self.by_run if articles]
 
 
-def judges_of(references: Sequence[str], more: str | None) -> Judged:
+class Corpora:
+    """The corpora of runs, each read once: to read one is to look for near-duplicates in it."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, Corpus] = {}
+
+    def of(self, config: TrainConfig) -> Corpus:
+        """Return the articles of a run as they are today, dealt as it held them out."""
+        key = json.dumps([asdict(part) for part in (config.data, config.task, config.cv)])
+        if key not in self._known:
+            self._known[key] = load_corpus(config.data, config.task, config.cv)
+        return self._known[key]
+
+
+def judges_of(references: Sequence[str], more: str | None, corpora: Corpora | None = None) -> Judged:
     """Return what runs can judge: of their data what they hold out and test, and what they did not learn of those at `more`.
 
     references: runs of a cross-validation, its pooled folder, or ordinary runs, which hold out dev
+    corpora: what was read of them already
 
     Raises:
         InputError: if they do not find mentions of the same labels in the same data, are no encoders, or the split was made anew since.
@@ -66,9 +81,11 @@ def judges_of(references: Sequence[str], more: str | None) -> Judged:
         if (config.task.labels, config.data) != (first.task.labels, first.data):
             raise InputError(f"run={run.path}: has other labels or data than {runs[0].path}; judges must have learnt the same")
     added = {article.id: article for article in read_labelled(more, first.task)} if more else {}
-    by_run = [(run, list(_independent(run, added))) for run in runs]
+    corpora = corpora or Corpora()
+    by_run = [(run, list(_independent(run, corpora.of(run.config()), added))) for run in runs]
     articles = {article.id: article for _, some in by_run for article in some}
-    _say_what_is_left_out(runs, articles.keys(), added)
+    known = [article.id for article in corpora.of(first).articles if article.id not in added]
+    _say_what_is_left_out([(first.data.path, known), ("input", list(added))], articles.keys())
     if not articles:
         raise InputError(f"run=[{','.join(references)}]: all articles were learnt from, so that there is nothing to judge; give input=")
     return Judged(f"{first.data.path}{f' and {more}' if more else ''}", first.task, [*articles.values()], by_run)
@@ -84,10 +101,9 @@ def _unpooled(reference: str) -> Iterator[Run]:
         yield open_reader_run(fold)
 
 
-def _independent(run: Run, added: dict[str, Article]) -> Iterator[Article]:
+def _independent(run: Run, corpus: Corpus, added: dict[str, Article]) -> Iterator[Article]:
     """Yield the articles that a run holds out or tests on, and those `added` that are not, nearly, what it learnt from."""
     config = run.config()
-    corpus = load_corpus(config.data, config.task, config.cv)
     if problem := _other_split(run, corpus):
         raise InputError(
             f"run={run.path}: {problem}, so that it may have learnt from what it would judge; bring back the split of {config.data.path} "
@@ -98,6 +114,8 @@ def _independent(run: Run, added: dict[str, Article]) -> Iterator[Article]:
     held_out = {article.id for article in run.articles("gold", FOLD if config.cv.folds else "dev")}  # as it was when it was trained
     held_out |= {article.id for article in corpus.test}
     yield from (article for article in corpus.articles if article.id in held_out and article.id not in added)
+    if not added:
+        return
     learnt = [article for article in (*corpus.train, *(corpus.dev if config.cv.folds else ())) if article.id not in held_out]
     ids, near = {article.id for article in learnt}, NearDuplicates(learnt)
     yield from (article for article in added.values() if article.id not in ids and not near.nearest(article))
@@ -116,10 +134,8 @@ def _other_split(run: Run, corpus: Corpus) -> str | None:
     )
 
 
-def _say_what_is_left_out(runs: Sequence[Run], judged: Any, added: dict[str, Article]) -> None:
-    config = runs[0].config()
-    known = [article.id for article in load_corpus(config.data, config.task).articles if article.id not in added]
-    for name, ids in ((config.data.path, known), ("input", list(added))):
+def _say_what_is_left_out(given: Sequence[tuple[str, Sequence[str]]], judged: Container[str]) -> None:
+    for name, ids in given:
         if learnt := [article_id for article_id in ids if article_id not in judged]:
             log.warning(
                 "%d of %d articles of %s are left out, since the models learnt from them and would agree with what they were told; for all "
@@ -139,9 +155,10 @@ def train_judges(config: SuspectsConfig) -> Judged:
         )
         for fold in range(config.folds)
     ]  # fmt: skip
-    corpus = load_corpus(config.data, config.task, settings[0].cv)
+    corpora = Corpora()
+    corpus = corpora.of(settings[0])
     data_sha256 = fingerprint(corpus.articles)
-    found = [_find(fold, data_sha256) for fold in settings]
+    found = [_find(fold, data_sha256, corpora) for fold in settings]
     missing = [number for number, run in enumerate(found) if run is None or run.info()["status"] != "finished"]
     if missing:
         say(
@@ -151,10 +168,10 @@ def train_judges(config: SuspectsConfig) -> Judged:
         )
     for number in missing:
         found[number] = _train(settings[number], found[number])
-    return judges_of([str(run.path) for run in found if run], None)
+    return judges_of([str(run.path) for run in found if run], None, corpora)
 
 
-def _find(config: TrainConfig, data_sha256: str) -> Run | None:
+def _find(config: TrainConfig, data_sha256: str, corpora: Corpora) -> Run | None:
     """Return the newest run of this config and these articles in their splits, finished ones first."""
     wanted = _without_distil(json.loads(json.dumps(asdict(config))))
     infos = [(read_json(path), path.parent) for path in _home(config).glob("*/run.json") if path.stat().st_size]
@@ -162,11 +179,8 @@ def _find(config: TrainConfig, data_sha256: str) -> Run | None:
         (info["status"] == "finished", info["started"], folder) for info, folder in infos
         if _without_distil(info["config"]) == wanted and info["data_sha256"] == data_sha256 and "pooled" not in info
     ]  # fmt: skip
-    if not same:
-        return None
-    corpus = load_corpus(config.data, config.task, config.cv)
     runs = ((Run(folder), is_finished) for is_finished, _, folder in sorted(same, reverse=True))
-    return next((run for run, is_finished in runs if not is_finished or not _other_split(run, corpus)), None)
+    return next((run for run, is_finished in runs if not is_finished or not _other_split(run, corpora.of(config))), None)
 
 
 def _without_distil(config: dict[str, Any]) -> dict[str, Any]:

@@ -110,9 +110,9 @@ def _unjudged_row(entry: Unjudged) -> dict[str, Any]:
 
 
 def _place(article: Article, span: Span) -> dict[str, Any]:
-    file, _, line = article.where(span).partition(": article ")[0].rpartition(":") if article.source else ("", "", "")
+    source = article.source_of(span)
     return {
-        "id": article.id, "file": file or None, "line": int(line) if line else None, "start": span.start, "end": span.end,
+        "id": article.id, "file": source and source.path, "line": source and source.line, "start": span.start, "end": span.end,
         "text": article.surface(span),
     }  # fmt: skip
 

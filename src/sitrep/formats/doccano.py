@@ -23,7 +23,7 @@ from sitrep.articles import Article, Source
 from sitrep.formats.faults import OUTSIDE, Fault, Loss, Mark
 from sitrep.formats.files import Context, RowError, decode, read_lines
 from sitrep.formats.marks import report, spans_of
-from sitrep.formats.rows import id_of, parse_json
+from sitrep.formats.rows import id_of, object_of, parse_json, text_of
 from sitrep.formats.units import Utf16
 from sitrep.formats.writing import Target, json_fields, lose_all_but
 
@@ -55,14 +55,8 @@ def read(path: Path, context: Context) -> Iterator[Article]:
 
 
 def _article(row: Any, default_id: str, source: Source, context: Context) -> Article:
-    if not isinstance(row, dict):
-        raise RowError(source, f"expected a JSON object, found {type(row).__name__}")
-    text, article_id = row.get(context.text_field), _id(row, default_id, source, context)
-    if not isinstance(text, str):
-        raise RowError(
-            source,
-            f"no string under {context.text_field!r}; the row has: {', '.join(row) or 'nothing'}; text_field= says where the text is",
-        )
+    row = object_of(row, source)
+    article_id, text = _id(row, default_id, source, context), text_of(row, source, context)
     marks: list[Mark] = []
     labels: dict[str, tuple[str, ...]] = {}
     for key in MARKS:

@@ -55,16 +55,18 @@ NOT_LABELLED, SKIPPED, PREDICTED = "nobody labelled it", "was skipped", "holds a
 
 
 class Losses:
-    """Collects losses: how many of each kind, and all of them up to `keep`."""
+    """Collects losses: how many of each kind, the first of each, and all of them up to `keep`."""
 
     def __init__(self, keep: int = 1) -> None:
         self.counts: Counter[str] = Counter()
+        self.first: dict[str, Loss] = {}
         self.kept: list[Loss] = []
         self._keep = keep
 
     def __call__(self, loss: Loss) -> None:
         """Add a loss."""
         self.counts[loss.what] += 1
+        self.first.setdefault(loss.what, loss)
         if len(self.kept) < self._keep:
             self.kept.append(loss)
 

@@ -22,7 +22,7 @@ from sitrep.formats.faults import NOT_LABELLED, PREDICTED, Loss
 from sitrep.formats.files import Context, RowError, decode, read_lines
 from sitrep.formats.marks import spans_of
 from sitrep.formats.prodigy_tokens import parse_spans, tokenize, with_tokens
-from sitrep.formats.rows import id_of, parse_json
+from sitrep.formats.rows import id_of, object_of, parse_json, text_of
 from sitrep.formats.writing import MODEL, Target, is_predicted, json_fields
 
 FIELD = "topics"
@@ -37,15 +37,9 @@ class Row:
 
     def __init__(self, values: dict[str, Any], number: int, source: Source, context: Context) -> None:
         self.values, self.source = values, source
-        self.text = values.get(context.text_field)
         self.id = id_of(values, f"{context.article_id}:{number}", source, context)
+        self.text = text_of(values, source, context)
         self.answer = values.get("answer", "accept")
-        if not isinstance(self.text, str):
-            raise RowError(
-                source,
-                f"no string under {context.text_field!r}; the row has: {', '.join(values) or 'nothing'}; "
-                "text_field= says where the text is",
-            )
         if not isinstance(self.answer, str) or self.answer not in ANSWERS:
             raise RowError(source, f"'answer' must be {', '.join(ANSWERS)}, found {self.answer!r}")
 
@@ -68,9 +62,7 @@ def read(path: Path, context: Context) -> Iterator[Article]:
             continue
         source = Source(str(path), number)
         try:
-            values = parse_json(decode(line, path, number), source)
-            if not isinstance(values, dict):
-                raise RowError(source, f"expected a JSON object, found {type(values).__name__}")
+            values = object_of(parse_json(decode(line, path, number), source), source)
             row = Row(values, number, source, context)
         except RowError as error:
             context.reject(error)
@@ -94,7 +86,7 @@ def _article(rows: Sequence[Row], context: Context) -> Article | None:
     accepted = [row for row in rows if row.answer == "accept"]
     for row in rows:
         if row.answer != "accept":
-            context.lose(Loss(row.id, ANSWERS[row.answer], f"by {row.names[0]}: {str(row.text)[:40]!r}"))
+            context.lose(Loss(row.id, ANSWERS[row.answer], f"by {row.names[0]}: {row.text[:40]!r}"))
     if not accepted:
         return None
     chosen = choose(list(_versions(accepted)), accepted[0].id, accepted[0].source, context)
@@ -119,8 +111,8 @@ def _merged(rows: Sequence[Row], context: Context) -> Article:
     spans = []
     labels: dict[str, tuple[str, ...]] = {}
     for row in rows:
-        marks = parse_spans(row.values, str(row.text), row.id, row.source, context)
-        spans += [span for span in spans_of(marks, row.id, str(row.text), context) if span not in spans or row is first]
+        marks = parse_spans(row.values, row.text, row.id, row.source, context)
+        spans += [span for span in spans_of(marks, row.id, row.text, context) if span not in spans or row is first]
         for value in _classes(row):
             labels[FIELD] = (*labels.get(FIELD, ()), value)
         if row.values.get("accept") == []:
@@ -133,7 +125,7 @@ def _merged(rows: Sequence[Row], context: Context) -> Article:
         extra |= _meta_without_model(extra.pop("meta", None), first, context)
     if context.unlabelled and not any("answer" in row.values for row in rows):
         context.unlabelled(first.id, PREDICTED if spans or labels else NOT_LABELLED)
-    return Article(first.id, str(first.text), tuple(spans), labels, extra=extra, source=first.source)
+    return Article(first.id, first.text, tuple(spans), labels, extra=extra, source=first.source)
 
 
 def _meta_without_model(meta: Any, row: Row, context: Context) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from sitrep.articles import Article, Source, Span
 from sitrep.formats.faults import DUPLICATE, SURFACE, Fault, Mark
 from sitrep.formats.files import Context, RowError, decode, read_lines
 from sitrep.formats.marks import find_fault, report
-from sitrep.formats.rows import parse_json
+from sitrep.formats.rows import object_of, parse_json
 
 log = logging.getLogger(__name__)
 
@@ -68,9 +68,7 @@ def _read_entities(path: Path) -> dict[str, list[Row]]:
 
 
 def _parse(line: str, source: Source, kinds: Mapping[str, type]) -> dict[str, Any]:
-    row = parse_json(line, source)
-    if not isinstance(row, dict):
-        raise RowError(source, f"expected a JSON object, found {type(row).__name__}")
+    row = object_of(parse_json(line, source), source)
     for key, kind in kinds.items():
         if type(row.get(key)) is not kind:
             raise RowError(source, f"{key!r} must be {'a string' if kind is str else 'a whole number'}, found {row.get(key)!r}")

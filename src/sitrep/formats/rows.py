@@ -108,14 +108,8 @@ def article_of(row: Any, source: Source, context: Context, default_id: str) -> A
     Raises:
         RowError: if it is no row of an article.
     """
-    if not isinstance(row, dict):
-        raise RowError(source, f"expected a JSON object, found {type(row).__name__}")
-    text = row.get(context.text_field)
-    if not isinstance(text, str):
-        raise RowError(
-            source,
-            f"no string under {context.text_field!r}; the row has: {', '.join(row) or 'nothing'}; text_field= says where the text is",
-        )
+    row = object_of(row, source)
+    text = text_of(row, source, context)
     article_id = id_of(row, default_id, source, context)
     taken = {context.text_field, context.id_field, "spans", "labels", "scores"}
     marks = [_parse_mark(raw, source) for raw in _typed(row, "spans", list, source)]
@@ -130,6 +124,24 @@ def article_of(row: Any, source: Source, context: Context, default_id: str) -> A
         extra={key: value for key, value in row.items() if key not in taken},
         source=source,
     )
+
+
+def object_of(value: Any, source: Source) -> dict[str, Any]:
+    """Return a value of JSON that must be an object."""
+    if not isinstance(value, dict):
+        raise RowError(source, f"expected a JSON object, found {type(value).__name__}")
+    return value
+
+
+def text_of(row: Mapping[str, Any], source: Source, context: Context) -> str:
+    """Return the text of a row, which must have one."""
+    text = row.get(context.text_field)
+    if not isinstance(text, str):
+        raise RowError(
+            source,
+            f"no string under {context.text_field!r}; the row has: {', '.join(row) or 'nothing'}; text_field= says where the text is",
+        )
+    return text
 
 
 def id_of(row: Mapping[str, Any], default: str | int, source: Source, context: Context) -> str:
